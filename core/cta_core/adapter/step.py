@@ -1,0 +1,63 @@
+"""What every step of an adapter is: typed parameters, a compiled action on one event, and what is known about its losses.
+
+A step is a frozen struct with the parameters; its methods say what it reads and writes, what would be wrong with its
+parameters, how it runs, and how it is undone. The kinds live one per file in `steps/`; `steps/__init__.py` is their
+registry. Adapters are made of steps by `program.Program` and run by `compile.compile_program`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from cta_core.adapter.guard import Condition
+from cta_core.errors import Violation
+
+Action = Callable[[dict[str, Any]], None]
+"""Changes one decoded event in place; raises `EventRefused` and leaves the event to be discarded when it cannot."""
+
+
+class StepBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
+    """Parameters that every kind of step has."""
+
+    when: tuple[Condition, ...] = ()
+    """The step runs only on events for which all of these hold; empty means always."""
+
+
+class Step(Protocol):
+    """The behaviour of a kind of step. Every struct in `steps/` matches it by shape."""
+
+    @property
+    def when(self) -> tuple[Condition, ...]:
+        """Conditions under which the step runs."""
+        ...
+
+    def problems(self) -> Iterator[Violation]:
+        """What is wrong with the parameters, with field names relative to the step; nothing if the step can work."""
+        ...
+
+    def reads(self) -> tuple[str, ...]:
+        """JSON Pointers of the fields that the step takes its values from."""
+        ...
+
+    def writes(self) -> tuple[str, ...]:
+        """JSON Pointers of the fields that the step sets or removes."""
+        ...
+
+    def compile(self) -> Action:
+        """The action, with all pointers resolved once. Ignores `when`: the program applies it."""
+        ...
+
+    def inverse(self) -> Self | Step | None:
+        """The step that undoes this one on every event it accepts, or None where there is none."""
+        ...
+
+    def loses(self) -> str:
+        """What of the event cannot be brought back, as a phrase; empty when the step loses nothing."""
+        ...
+
+    def words(self) -> str:
+        """The step as a sentence for people: `rename /amt to /amount`."""
+        ...
