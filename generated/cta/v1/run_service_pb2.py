@@ -23,11 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from cta.v1 import run_pb2 as cta_dot_v1_dot_run__pb2
-from cta.v1 import watch_pb2 as cta_dot_v1_dot_watch__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/run_service.proto\x12\x06\x63ta.v1\x1a\x10\x63ta/v1/run.proto\x1a\x12\x63ta/v1/watch.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\x10RecordRunRequest\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"-\n\x11RecordRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"`\n\x0fListRunsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x61iled_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"*\n\x0eGetRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"$\n\x0fWatchRunRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"v\n\x10WatchRunResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x16\n\x0eleft_out_count\x18\x02 \x01(\x05\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x87\x02\n\nRunService\x12@\n\tRecordRun\x12\x18.cta.v1.RecordRunRequest\x1a\x19.cta.v1.RecordRunResponse\x12=\n\x08ListRuns\x12\x17.cta.v1.ListRunsRequest\x1a\x18.cta.v1.ListRunsResponse\x12\x37\n\x06GetRun\x12\x15.cta.v1.GetRunRequest\x1a\x16.cta.v1.GetRunResponse\x12?\n\x08WatchRun\x12\x17.cta.v1.WatchRunRequest\x1a\x18.cta.v1.WatchRunResponse0\x01\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/run_service.proto\x12\x06\x63ta.v1\x1a\x10\x63ta/v1/run.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\x10RecordRunRequest\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"-\n\x11RecordRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"`\n\x0fListRunsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x61iled_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"*\n\x0eGetRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"$\n\x0fWatchRunRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"v\n\x10WatchRunResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x16\n\x0eleft_out_count\x18\x02 \x01(\x05\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x87\x02\n\nRunService\x12@\n\tRecordRun\x12\x18.cta.v1.RecordRunRequest\x1a\x19.cta.v1.RecordRunResponse\x12=\n\x08ListRuns\x12\x17.cta.v1.ListRunsRequest\x1a\x18.cta.v1.ListRunsResponse\x12\x37\n\x06GetRun\x12\x15.cta.v1.GetRunRequest\x1a\x16.cta.v1.GetRunResponse\x12?\n\x08WatchRun\x12\x17.cta.v1.WatchRunRequest\x1a\x18.cta.v1.WatchRunResponse0\x01\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,22 +34,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.run_service_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_RECORDRUNREQUEST']._serialized_start=107
-  _globals['_RECORDRUNREQUEST']._serialized_end=171
-  _globals['_RECORDRUNRESPONSE']._serialized_start=173
-  _globals['_RECORDRUNRESPONSE']._serialized_end=218
-  _globals['_LISTRUNSREQUEST']._serialized_start=220
-  _globals['_LISTRUNSREQUEST']._serialized_end=316
-  _globals['_LISTRUNSRESPONSE']._serialized_start=318
-  _globals['_LISTRUNSRESPONSE']._serialized_end=388
-  _globals['_GETRUNREQUEST']._serialized_start=390
-  _globals['_GETRUNREQUEST']._serialized_end=421
-  _globals['_GETRUNRESPONSE']._serialized_start=423
-  _globals['_GETRUNRESPONSE']._serialized_end=465
-  _globals['_WATCHRUNREQUEST']._serialized_start=467
-  _globals['_WATCHRUNREQUEST']._serialized_end=503
-  _globals['_WATCHRUNRESPONSE']._serialized_start=505
-  _globals['_WATCHRUNRESPONSE']._serialized_end=623
-  _globals['_RUNSERVICE']._serialized_start=626
-  _globals['_RUNSERVICE']._serialized_end=889
+  _globals['_RECORDRUNREQUEST']._serialized_start=87
+  _globals['_RECORDRUNREQUEST']._serialized_end=151
+  _globals['_RECORDRUNRESPONSE']._serialized_start=153
+  _globals['_RECORDRUNRESPONSE']._serialized_end=198
+  _globals['_LISTRUNSREQUEST']._serialized_start=200
+  _globals['_LISTRUNSREQUEST']._serialized_end=296
+  _globals['_LISTRUNSRESPONSE']._serialized_start=298
+  _globals['_LISTRUNSRESPONSE']._serialized_end=368
+  _globals['_GETRUNREQUEST']._serialized_start=370
+  _globals['_GETRUNREQUEST']._serialized_end=401
+  _globals['_GETRUNRESPONSE']._serialized_start=403
+  _globals['_GETRUNRESPONSE']._serialized_end=445
+  _globals['_WATCHRUNREQUEST']._serialized_start=447
+  _globals['_WATCHRUNREQUEST']._serialized_end=483
+  _globals['_WATCHRUNRESPONSE']._serialized_start=485
+  _globals['_WATCHRUNRESPONSE']._serialized_end=603
+  _globals['_RUNSERVICE']._serialized_start=606
+  _globals['_RUNSERVICE']._serialized_end=869
 # @@protoc_insertion_point(module_scope)
