@@ -1,0 +1,24 @@
+"""Client of CTA-ACT: the SDK (`connect`, `watches`, `errors`) and, in `cta_client.cli`, the `cta` command.
+
+The names below are loaded when they are asked for: `cta --help` starts without gRPC.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cta_client.channel import Client, connect
+    from cta_client.errors import ClientError
+
+__all__ = ["Client", "ClientError", "connect"]
+
+_HOMES = {"Client": "cta_client.channel", "connect": "cta_client.channel", "ClientError": "cta_client.errors"}
+
+
+def __getattr__(name: str) -> object:
+    """The public name, loaded from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
