@@ -6,6 +6,7 @@ CtaError
 |   +-- InvalidContract    a JSON Schema that cannot be used
 |   +-- InvalidProgram     an adapter whose steps do not fit together
 +-- EventRefused           one event cannot be decoded or healed: hold it, never guess
+    +-- EventUnreadable    its bytes are no event within the limits
 """
 
 from __future__ import annotations
@@ -60,3 +61,12 @@ class EventRefused(CtaError):
         self.path = path
         """JSON Pointer of the field that decided it; empty for the whole event."""
         super().__init__(f"{path}: {reason}" if path else reason)
+
+
+class EventUnreadable(EventRefused):
+    """The bytes are no event within the limits: not JSON, not an object, too large or too deep."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        """MALFORMED, NOT_AN_OBJECT, TOO_LARGE or TOO_DEEP: the names of `HeldReason`."""
+        super().__init__(reason)

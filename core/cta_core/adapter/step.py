@@ -3,6 +3,13 @@
 A step is a frozen struct with the parameters; its methods say what it reads and writes, what would be wrong with its
 parameters, how it runs, and how it is undone. The kinds live one per file in `steps/`; `steps/__init__.py` is their
 registry. Adapters are made of steps by `program.Program` and run by `compile.compile_program`.
+
+Three rules hold for every kind, so that no kind has to repeat them:
+
+- **Absent.** A step whose source is absent does nothing. Whether the field was needed is for the contract to say, afterwards.
+- **Null.** A source that is null stays null, unless the step names null: it is no value that could be cast, scaled or mapped.
+- **Refuse.** A value of another type or form than the step is for, or a target that already holds another value, raises
+  `EventRefused`. The half-changed event is discarded by the caller; nothing is guessed and nothing overwritten.
 """
 
 from __future__ import annotations
@@ -13,13 +20,16 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from cta_core.adapter.guard import Condition
-from cta_core.errors import Violation
+from cta_core.errors import InvalidPointer, Violation
+from cta_core.path import EVERY, parse
 
 Action = Callable[[dict[str, Any]], None]
 """Changes one decoded event in place; raises `EventRefused` and leaves the event to be discarded when it cannot."""
 
 
-class StepBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
+class StepBase(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True
+):
     """Parameters that every kind of step has."""
 
     when: tuple[Condition, ...] = ()
@@ -51,7 +61,11 @@ class Step(Protocol):
         ...
 
     def inverse(self) -> Self | Step | None:
-        """The step that undoes this one on every event it accepts, or None where there is none."""
+        """The step that undoes this one on every event it accepts, or None where there is none.
+
+        It brings back everything but what `loses` names and what no consumer reads: objects and arrays without members may
+        come or go, and a scaled double may differ in its last binary digit.
+        """
         ...
 
     def loses(self) -> str:
@@ -61,3 +75,19 @@ class Step(Protocol):
     def words(self) -> str:
         """The step as a sentence for people: `rename /amt to /amount`."""
         ...
+
+
+def pointer_problems(field: str, pointer: str) -> Iterator[Violation]:
+    """What is wrong with a parameter that has to name a field."""
+    if pointer == "":
+        yield Violation(field, "name a field by its JSON Pointer, /amount")
+        return
+    try:
+        parse(pointer)
+    except InvalidPointer as error:
+        yield Violation(field, error.violations[0].remedy)
+
+
+def stars(pointer: str) -> int:
+    """How many `*` a valid pointer has."""
+    return parse(pointer).count(EVERY)
