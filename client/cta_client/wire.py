@@ -31,15 +31,20 @@ class Wire:
         self._metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self.generation = 0
-        """Grows with every new channel."""
+        self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        """Number of the channel that a call made now goes over; grows with every new channel."""
+        _ = self.channel
+        return self._generation
 
     @property
     def channel(self) -> grpc.aio.Channel:
         """The channel of the moment; made at the first call, so that it belongs to the running event loop."""
         if self._channel is None:
             self._channel = self._dial()
-            self.generation += 1
+            self._generation += 1
         return self._channel
 
     @property
@@ -49,7 +54,7 @@ class Wire:
 
     def renew(self, seen: int) -> None:
         """Replaces the channel of generation `seen`; does nothing when somebody did so already."""
-        if seen != self.generation or self._channel is None:
+        if seen != self._generation or self._channel is None:
             return
         old, self._channel = self._channel, None
         closing = asyncio.create_task(old.close(GRACE_SECONDS), name="close a replaced channel")
