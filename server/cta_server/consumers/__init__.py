@@ -1,0 +1,1 @@
+"""Consumers that come with the server, to see the loop at work."""

@@ -1,0 +1,82 @@
+"""The pipes between the server and one worker process: one frame out, one frame back, and what the stages print.
+
+Decides nothing; `process.Worker` owns it. A protocol instead of streams, because its transport can be closed for good
+even when a program that a stage started still holds an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, cast
+
+_LINES: Final = 20
+"""Printed lines logged out of one read of the pipe: enough to see what a stage says, too few to fill the log."""
+_LINE_CHARS: Final = 500
+"""Longest printed line in the log."""
+
+
+class WorkerGone(Exception):
+    """The process ended before it answered."""
+
+
+class Pipes(asyncio.SubprocessProtocol):
+    """Frames of four bytes of length and a body. One exchange at a time."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._received = bytearray()
+        self._answer: asyncio.Future[bytes] | None = None
+        self._gone = False
+        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the process has ended."""
+
+    def exchange(self, frame: bytes) -> asyncio.Future[bytes]:
+        """Send a frame; the future is the answer's body, or `WorkerGone`."""
+        self._answer = asyncio.get_running_loop().create_future()
+        if self._gone or self._transport is None:
+            self._answer.set_exception(WorkerGone())
+        else:
+            stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
+            stdin.write(len(frame).to_bytes(4, "big") + frame)
+        return self._answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        if fd != 1:
+            self._log_prints(data)
+            return
+        self._received += data
+        size = int.from_bytes(self._received[:4], "big")
+        if len(self._received) >= 4 + size > 4 and self._answer is not None and not self._answer.done():
+            self._answer.set_result(bytes(self._received[4 : 4 + size]))
+            self._received.clear()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
+        """See `asyncio.SubprocessProtocol`."""
+        if fd == 1:
+            self._lost()
+
+    def process_exited(self) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        self._lost()
+        if not self.exited.done():
+            self.exited.set_result(None)
+
+    def _lost(self) -> None:
+        self._gone = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WorkerGone())
+
+    def _log_prints(self, data: bytes) -> None:
+        """Log what the stages print; of a flood only the first lines."""
+        lines = data[: _LINES * _LINE_CHARS].decode("utf-8", "replace").splitlines()[:_LINES]
+        for line in lines:
+            self._log.info("stages.printed", line=line[:_LINE_CHARS])
+        left_out = data.count(b"\n") - len(lines)
+        if left_out > 0:
+            self._log.info("stages.printed_more", left_out=left_out)
