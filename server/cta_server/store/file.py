@@ -1,0 +1,106 @@
+"""One SQLite file of the store: opened, checked, locked against a second process, and used by one thread at a time.
+
+It decides how a file is opened and how its errors are named; it knows no table. The journal and the archive each have
+one. Every method of theirs runs inside `read` or `write`; a `write` is one transaction, all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sqlite_utils import Database, Migrations
+
+from cta_server.store.errors import StoreClosed, StoreConflict, StoreCorrupt, StoreTooNew, StoreUnavailable
+from cta_server.store.lock import StoreLock
+
+BUSY_SECONDS = 5.0
+"""Longest wait for another process that writes, a person's `sqlite3` shell; this process has one connection only."""
+STATEMENTS = 256
+"""Prepared statements that are kept: the journal and the archive have under 100 each, and lists add variants."""
+
+
+class StoreFile:
+    """An open file. Opening raises `StoreLocked`, `StoreTooNew`, `StoreCorrupt` or `StoreUnavailable`."""
+
+    def __init__(self, path: Path, *, migrations: Migrations, synchronous: Literal["FULL", "NORMAL"]) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._store_lock = StoreLock(path.with_suffix(".lock"))
+        self._turn = threading.Lock()
+        self._database: Database | None = None
+        try:
+            with self._named_errors():
+                self._database = self._open(migrations, synchronous)
+        except BaseException:
+            self._store_lock.release()
+            raise
+
+    @contextmanager
+    def write(self) -> Generator[sqlite3.Connection, None, None]:
+        """A transaction: committed at the end of the block, rolled back if the block raises."""
+        with self._turn, self._named_errors():
+            database = self._opened()
+            with database.atomic():
+                yield database.conn
+
+    @contextmanager
+    def read(self) -> Generator[sqlite3.Connection, None, None]:
+        """The connection, for statements that change nothing."""
+        with self._turn, self._named_errors():
+            yield self._opened().conn
+
+    def close(self) -> None:
+        """Closes the file and releases the lock; a second call does nothing."""
+        with self._turn:
+            database, self._database = self._database, None
+            if database is not None:
+                database.conn.close()
+            self._store_lock.release()
+
+    def _open(self, migrations: Migrations, synchronous: str) -> Database:
+        # Events may hold personal data: only the owner may read the file. SQLite gives its side files the same mode.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False, cached_statements=STATEMENTS)
+        try:
+            conn.execute("PRAGMA journal_mode = WAL")
+            conn.execute(f"PRAGMA synchronous = {synchronous}")
+            conn.execute("PRAGMA foreign_keys = ON")
+            database = Database(conn)
+            self._migrate(database, migrations)
+        except BaseException:
+            conn.close()
+            raise
+        return database
+
+    def _migrate(self, database: Database, migrations: Migrations) -> None:
+        """Brings an older file up to date, and refuses a newer one before anything is changed in it."""
+        empty = Database(memory=True)
+        known = {migration.name for migration in migrations.pending(empty)}
+        empty.close()
+        unknown = tuple(done.name for done in migrations.applied(database) if done.name not in known)
+        if unknown:
+            raise StoreTooNew(self.path, unknown)
+        migrations.apply(database)
+
+    def _opened(self) -> Database:
+        if self._database is None:
+            raise StoreClosed(self.path)
+        return self._database
+
+    @contextmanager
+    def _named_errors(self) -> Generator[None, None, None]:
+        """Gives SQLite's errors the names of `store.errors`."""
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise StoreConflict(self.path, str(error)) from error
+        except (sqlite3.OperationalError, OSError) as error:
+            raise StoreUnavailable(self.path, str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreCorrupt(self.path, f"damaged, or no store of this kind ({error})") from error

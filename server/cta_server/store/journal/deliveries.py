@@ -1,0 +1,85 @@
+"""The delivery log: redriven events in the order in which they left the quarantine, each once.
+
+The original of a delivery is read from the held event, so that the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from cta_core.quarantine import Delivery, HeldState
+from cta_server.store.journal.part import Part
+from cta_server.store.journal.quarantine import LOOKUP, Group, count
+from cta_server.store.query import Query
+
+
+class Deliveries(Part):
+    """Deliveries of the journal."""
+
+    def deliver(self, deliveries: Sequence[Delivery]) -> int:
+        """In one transaction: each event that is still HELD becomes REDRIVEN and enters the log; others are left out.
+
+        Returns how many were delivered.
+        """
+        ids: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            ids.setdefault(delivery.stream_id, []).append(delivery.event_id)
+        with self._file.write() as conn:
+            held: dict[tuple[str, str], tuple[int, str]] = {}
+            for stream_id, event_ids in ids.items():
+                for start in range(0, len(event_ids), LOOKUP):
+                    query = Query("SELECT event_id, position, coalesce(incident_id, ''), state FROM held")
+                    query.where("stream_id = ?", stream_id).any_of("event_id", event_ids[start : start + LOOKUP])
+                    for event_id, position, incident_id, state in query.rows(conn, order="position"):
+                        if state == HeldState.HELD:
+                            held[stream_id, event_id] = (position, incident_id)
+            left: list[tuple[Delivery, int]] = []
+            groups: Counter[Group] = Counter()
+            for delivery in deliveries:
+                found = held.pop((delivery.stream_id, delivery.event_id), None)  # popped: a repeat finds nothing
+                if found is None:
+                    continue
+                left.append((delivery, found[0]))
+                groups[delivery.stream_id, found[1], HeldState.HELD] -= 1
+                groups[delivery.stream_id, found[1], HeldState.REDRIVEN] += 1
+            conn.executemany(
+                "UPDATE held SET state = 'REDRIVEN', redrive_time = ? WHERE position = ?",
+                [(delivery.time, position) for delivery, position in left],
+            )
+            conn.executemany(
+                """INSERT INTO deliveries (held_position, stream_id, adapter_id, adapter_revision, time, raw)
+                    VALUES (?, ?, ?, ?, ?, ?)""",
+                [(position, d.stream_id, d.adapter_id, d.adapter_revision, d.time, d.raw) for d, position in left],
+            )
+            count(conn, groups)
+        return len(left)
+
+    def delivery_position(self) -> int:
+        """Position of the last delivery; 0 if there is none yet."""
+        with self._file.read() as conn:
+            return int(conn.execute("SELECT coalesce(max(position), 0) FROM deliveries").fetchone()[0])
+
+    def list_deliveries(self, *, stream_id: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
+        """In order of the log."""
+        query = Query(
+            """SELECT d.position, d.held_position, d.stream_id, h.event_id, d.adapter_id, d.adapter_revision, d.time,
+                d.raw, h.raw FROM deliveries d JOIN held h ON h.position = d.held_position"""
+        )
+        query.where("d.position > ?", after).equal("d.stream_id", stream_id)
+        with self._file.read() as conn:
+            rows = query.rows(conn, order="d.position", limit=limit)
+        return [
+            Delivery(
+                position=position,
+                held_position=held_position,
+                stream_id=stream,
+                event_id=event,
+                adapter_id=adapter_id,
+                adapter_revision=adapter_revision,
+                time=time,
+                raw=raw,
+                original=original,
+            )
+            for position, held_position, stream, event, adapter_id, adapter_revision, time, raw, original in rows
+        ]

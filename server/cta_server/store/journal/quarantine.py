@@ -1,0 +1,186 @@
+"""The quarantine: events that may not pass, stored before anybody is told so, each once, and never deleted but with
+their stream. It decides what is known already and keeps the counts; which events leave is for `deliveries`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
+from cta_server.runtime.ports import Held
+from cta_server.store.journal.part import Part
+from cta_server.store.query import Query, marks
+
+REQUESTS_KEPT = 200_000
+"""Batches whose request id is remembered. A client repeats within its deadline, minutes at most; at 200 batches a
+second (100,000 events in batches of 500) this is a quarter of an hour."""
+LOOKUP = 500
+"""Ids looked up by one statement: a batch. SQLite binds 32,766 values at most."""
+
+_INSERT = """INSERT OR IGNORE INTO held
+    (stream_id, event_id, incident_id, arrive_time, reason, failure_key, stage, run_id, message, breaches, raw)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SELECT = """SELECT position, stream_id, event_id, incident_id, state, arrive_time, redrive_time, reason, failure_key,
+    stage, run_id, message, breaches, raw FROM held"""
+
+Group = tuple[str, str, HeldState]
+"""Stream, incident (empty for none) and state: what is counted together."""
+
+
+def count(conn: sqlite3.Connection, changes: Mapping[Group, int]) -> None:
+    """Adds to the counts; inside the transaction that changes the events."""
+    conn.executemany(
+        """INSERT INTO held_counts VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET count = count + excluded.count""",
+        [(*group, number) for group, number in changes.items()],
+    )
+
+
+def adopt(conn: sqlite3.Connection, stream_id: str, failure_keys: Sequence[str], incident_id: str) -> int:
+    """Held events with these keys and no incident join one; inside a transaction. Returns how many."""
+    if not failure_keys:
+        return 0
+    statement = [
+        "UPDATE held SET incident_id = ? WHERE stream_id = ? AND incident_id IS NULL AND state = 'HELD'",
+        "AND failure_key IN (",
+        marks(len(failure_keys)),
+        ")",
+    ]
+    joined = conn.execute(" ".join(statement), (incident_id, stream_id, *failure_keys)).rowcount
+    if joined:
+        count(conn, {(stream_id, "", HeldState.HELD): -joined, (stream_id, incident_id, HeldState.HELD): joined})
+    return joined
+
+
+class Quarantine(Part):
+    """Held events of the journal."""
+
+    def hold(self, events: Sequence[HeldEvent], *, request_id: str = "", digest: str = "") -> Held:
+        """Stores events durably before it returns (synchronous FULL). Remembers the request, with its digest."""
+        rows = _rows(events)
+        with self._file.write() as conn:
+            before = _last(conn)
+            new = conn.executemany(_INSERT, rows).rowcount if rows else 0
+            if new == len(rows):
+                groups = Counter((event.stream_id, event.incident_id, HeldState.HELD) for event in events)
+            else:
+                stored = conn.execute(
+                    """SELECT stream_id, coalesce(incident_id, ''), count(*) FROM held
+                        WHERE position > ? GROUP BY 1, 2""",
+                    (before,),
+                )
+                groups = Counter({(stream, incident, HeldState.HELD): number for stream, incident, number in stored})
+            count(conn, groups)
+            if request_id:
+                _remember(conn, request_id, digest)
+            return Held(new=new, last_position=_last(conn))
+
+    def request_digest(self, request_id: str) -> str | None:
+        """Digest of a remembered request."""
+        with self._file.read() as conn:
+            row = conn.execute("SELECT digest FROM hold_requests WHERE request_id = ?", (request_id,)).fetchone()
+        return str(row[0]) if row else None
+
+    def known_events(self, stream_id: str, event_ids: Sequence[str]) -> dict[str, HeldEvent]:
+        """Those of the ids that are or were in the quarantine, by id."""
+        found: dict[str, HeldEvent] = {}
+        with self._file.read() as conn:
+            for start in range(0, len(event_ids), LOOKUP):
+                ids = event_ids[start : start + LOOKUP]
+                query = Query(_SELECT).where("stream_id = ?", stream_id).any_of("event_id", ids)
+                found.update((row[2], _held(row)) for row in query.rows(conn, order="position"))
+        return found
+
+    def list_held(
+        self,
+        *,
+        stream_id: str = "",
+        incident_id: str = "",
+        failure_keys: Sequence[str] = (),
+        state: HeldState | None = HeldState.HELD,
+        after: int = 0,
+        limit: int = 50,
+    ) -> list[HeldEvent]:
+        """In order of arrival."""
+        query = Query(_SELECT).where("position > ?", after).equal("stream_id", stream_id)
+        query.equal("incident_id", incident_id).any_of("failure_key", failure_keys)
+        if state is HeldState.HELD:
+            query.where(
+                "state = 'HELD'"
+            )  # as text: SQLite uses an index of held events only when it can see that it fits
+        elif state is not None:
+            query.where("state = ?", state)
+        with self._file.read() as conn:
+            return [_held(row) for row in query.rows(conn, order="position", limit=limit)]
+
+    def count_held(self, *, stream_id: str = "", incident_id: str = "", state: HeldState = HeldState.HELD) -> int:
+        """How many events there are, from the counts: it does not look at the events."""
+        query = Query("SELECT coalesce(sum(count), 0) FROM held_counts").where("state = ?", state)
+        query.equal("stream_id", stream_id).equal("incident_id", incident_id)
+        with self._file.read() as conn:
+            return int(query.rows(conn, order="1")[0][0])
+
+    def assign(self, stream_id: str, failure_keys: Sequence[str], incident_id: str) -> int:
+        """Held events with these keys and no incident join one; returns how many."""
+        with self._file.write() as conn:
+            return adopt(conn, stream_id, failure_keys, incident_id)
+
+
+def _rows(events: Iterable[HeldEvent]) -> list[tuple[Any, ...]]:
+    """The values of `_INSERT`."""
+    encode = msgspec.json.encode
+    return [
+        (
+            event.stream_id,
+            event.event_id,
+            event.incident_id or None,
+            event.arrive_time,
+            event.reason,
+            event.failure_key,
+            event.stage,
+            event.run_id,
+            event.message,
+            encode(event.breaches).decode() if event.breaches else "[]",
+            event.raw,
+        )
+        for event in events
+    ]
+
+
+def _held(row: tuple[Any, ...]) -> HeldEvent:
+    """A row of `_SELECT` as a value."""
+    position, stream, event, incident, state, arrived, redriven, reason, key, stage, run, message, breaches, raw = row
+    return HeldEvent(
+        position=position,
+        stream_id=stream,
+        event_id=event,
+        incident_id=incident or "",
+        state=HeldState(state),
+        arrive_time=arrived,
+        redrive_time=redriven,
+        reason=HeldReason(reason),
+        failure_key=key,
+        stage=stage,
+        run_id=run,
+        message=message,
+        breaches=() if breaches == "[]" else msgspec.json.decode(breaches, type=tuple[HeldBreach, ...]),
+        raw=raw,
+    )
+
+
+def _last(conn: sqlite3.Connection) -> int:
+    """The last position of the quarantine, 0 if it was always empty."""
+    return int(conn.execute("SELECT coalesce(max(position), 0) FROM held").fetchone()[0])
+
+
+def _remember(conn: sqlite3.Connection, request_id: str, digest: str) -> None:
+    """Keeps the request's digest and forgets the one that is `REQUESTS_KEPT` older."""
+    stored = conn.execute(
+        "INSERT OR IGNORE INTO hold_requests (request_id, digest) VALUES (?, ?)", (request_id, digest)
+    )
+    conn.execute("DELETE FROM hold_requests WHERE number <= ?", ((stored.lastrowid or 0) - REQUESTS_KEPT,))
