@@ -80,6 +80,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL. A fault of the server. metadata: `error_id`, which is in the server's log."""
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 28
     """OUT_OF_RANGE. The history that was asked for is gone. metadata: `oldest`."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 29
+    """UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
+    ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 30
+    """UNAVAILABLE. The store cannot be read or written now; retry after google.rpc.RetryInfo's delay."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, in the `reason` of the google.rpc.ErrorInfo that every error of this API carries.
@@ -146,4 +150,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 27
 """INTERNAL. A fault of the server. metadata: `error_id`, which is in the server's log."""
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 28
 """OUT_OF_RANGE. The history that was asked for is gone. metadata: `oldest`."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 29
+"""UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 30
+"""UNAVAILABLE. The store cannot be read or written now; retry after google.rpc.RetryInfo's delay."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

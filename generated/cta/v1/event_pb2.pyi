@@ -123,8 +123,8 @@ Global___QuarantineState: _TypeAlias = QuarantineState  # noqa: Y015
 
 @_typing.final
 class Payload(_message.Message):
-    """Body of one event. Exactly one form is set; the server always answers with `json`,
-    or with `data` when the body is not UTF-8 text.
+    """Body of one event. Exactly one form is set. An answer has the form in which the body was sent, and `json` for `value`;
+    bodies that the server tells of by itself come as `json`, or as `data` when they are not UTF-8 text.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
