@@ -1,0 +1,414 @@
+"""Relations between fields: what of a field's behaviour towards its neighbours survives a change of name and code.
+
+Rank correlation, order, equality and memory by key are measured on the healthy events and asked again of what a candidate
+makes of the drifted ones. A relation that was strong and is kept supports the candidate although no name says so; one that
+is broken forbids it. Only fields that did not change serve as anchors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from cta_core.diagnosis.views import REFUSED, Floats, View
+
+MAX_ANCHORS = 48
+"""Features asked per candidate: enough for 30 fields, and the whole matrix costs less than a millisecond."""
+
+CLIP = 6.0
+"""Most log-odds that one kind of relation may add: fields hang together, so their facts are not independent."""
+
+
+class Relation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the neighbours say about one candidate."""
+
+    support: float = 0.0
+    conflicts: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    likelihood: float = 0.0
+    """Log-likelihood of all relations, 0 at best; comparable between candidates for one target."""
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """An unchanged field of both sides."""
+
+    path: str
+    healthy: View
+    drifted: View
+
+
+def by_row(view: View, count: int) -> list[Any] | None:
+    """The values by event, `REFUSED` where absent; None for fields below arrays that come several times an event."""
+    rows = view.rows
+    if len(rows) > count or (len(rows) > 1 and len(set(rows)) < len(rows)):
+        return None
+    found: list[Any] = [REFUSED] * count
+    for row, value in zip(rows, view.values, strict=True):
+        found[row] = value
+    return found
+
+
+def instants(view: View, values: Sequence[Any]) -> Floats | None:
+    """The values as numbers or as seconds, NaN where they are neither; None if the field has no order."""
+    if view.kind == "number":
+        return np.array([float(v) if type(v) is int or type(v) is float else np.nan for v in values], dtype=np.float64)
+    if view.kind == "string" and view.date_formats:
+        times = view.times(view.date_formats[0])
+        found = np.full(len(values), np.nan)
+        found[np.array(view.rows, dtype=int)] = times
+        return found
+    return None
+
+
+def _ranks(values: Floats) -> Floats:
+    """Standardised ranks, ties shared, 0 where NaN."""
+    found = np.zeros(len(values))
+    good = ~np.isnan(values)
+    if good.sum() < 8:
+        return found
+    _, inverse, counts = np.unique(values[good], return_inverse=True, return_counts=True)
+    places = np.cumsum(counts) - (counts - 1) / 2.0
+    ranks = places[inverse]
+    spread = float(np.std(ranks))
+    if spread < 1e-9:
+        return found
+    found[good] = (ranks - np.mean(ranks)) / spread
+    return found
+
+
+def _standard(flags: Floats) -> Floats | None:
+    share = float(np.mean(flags))
+    if not 0.03 <= share <= 0.97:
+        return None
+    return (flags - share) / math.sqrt(share * (1 - share))
+
+
+def features(view: View, count: int, labels: Sequence[Any] | None = None) -> dict[Any, Floats]:
+    """Features of a field by event, standardised: one of ranks for ordered fields, one per label for label fields."""
+    values = by_row(view, count)
+    if values is None:
+        return {}
+    found: dict[Any, Floats] = {}
+    ordered = instants(view, values)
+    if ordered is not None and (not view.labels or view.kind == "number"):
+        ranks = _ranks(ordered)
+        if np.any(ranks):
+            found["rank"] = ranks
+    wanted = (
+        labels
+        if labels is not None
+        else [label for label, _ in sorted(view.labels.items(), key=lambda item: -item[1])[:6]]
+    )
+    if view.labels or labels is not None:
+        for label in wanted:
+            flags = np.array([1.0 if type(v) is type(label) and v == label else 0.0 for v in values])
+            standard = _standard(flags)
+            if standard is not None:
+                found[("label", label)] = standard
+    gone = np.array([1.0 if v is None or v is REFUSED else 0.0 for v in values])
+    standard = _standard(gone)
+    if standard is not None:
+        found["null"] = standard
+    return found
+
+
+class Relations:
+    """The anchors of one analysis, and what they say about candidates."""
+
+    def __init__(self, anchors: Iterable[Anchor], healthy_count: int, drifted_count: int) -> None:
+        self.healthy_count = healthy_count
+        self.drifted_count = drifted_count
+        self.anchors = list(anchors)
+        left: list[Floats] = []
+        right: list[Floats] = []
+        self.names: list[str] = []
+        for anchor in self.anchors:
+            if len(self.names) >= MAX_ANCHORS:
+                break
+            labels = [label for label, _ in sorted(anchor.healthy.labels.items(), key=lambda item: -item[1])[:6]]
+            a = features(anchor.healthy, healthy_count, labels or None)
+            b = features(anchor.drifted, drifted_count, labels or None)
+            for key in a:
+                if key in b:
+                    left.append(a[key])
+                    right.append(b[key])
+                    self.names.append(anchor.path)
+        self.left: NDArray[np.float64] = np.array(left).T if left else np.zeros((healthy_count, 0))
+        self.right: NDArray[np.float64] = np.array(right).T if right else np.zeros((drifted_count, 0))
+        half = healthy_count // 2
+        self._halves = (slice(0, half), slice(half, healthy_count))
+        self._memory: dict[str, dict[Any, Any]] = {}
+
+    def ask(self, target: View, given: View) -> Relation:
+        """What the neighbours say to `given` in the place of `target`."""
+        parts = [self._correlations(target, given), self._orders(target, given), self._keys(target, given)]
+        return Relation(
+            support=min(8.0, sum(part.support for part in parts)),
+            conflicts=tuple(conflict for part in parts for conflict in part.conflicts),
+            facts=tuple(fact for part in parts for fact in part.facts),
+            likelihood=sum(part.likelihood for part in parts),
+        )
+
+    # -- correlations ---------------------------------------------------------------------------------------------------
+
+    def _correlations(self, target: View, given: View) -> Relation:
+        if self.left.shape[1] == 0 or self.drifted_count < 16 or self.healthy_count < 16:
+            return Relation()
+        labels = list(target.labels)[:6] if target.labels else None
+        a = features(target, self.healthy_count, labels)
+        b = features(given, self.drifted_count, labels)
+        support, likelihood = 0.0, 0.0
+        conflicts: list[str] = []
+        facts: list[str] = []
+        for key, feature in a.items():
+            other = b.get(key)
+            if other is None:
+                continue
+            mine = self.left.T @ feature / self.healthy_count
+            theirs = self.right.T @ other / self.drifted_count
+            first = self.left[self._halves[0]].T @ feature[self._halves[0]] / max(1, self._halves[0].stop)
+            second = (
+                self.left[self._halves[1]].T
+                @ feature[self._halves[1]]
+                / max(1, self.healthy_count - self._halves[1].start)
+            )
+            stable = np.abs(first - second) < 0.3
+            za, zb = np.arctanh(np.clip(mine, -0.995, 0.995)), np.arctanh(np.clip(theirs, -0.995, 0.995))
+            noise = math.sqrt(1 / max(8, self.healthy_count - 3) + 1 / max(8, self.drifted_count - 3) + 0.01)
+            same = (za - zb) / noise
+            alone = zb / math.sqrt(1 / max(8, self.drifted_count - 3) + 0.01)
+            strong = stable & (np.abs(mine) > 0.3) & (np.abs(za) * math.sqrt(max(8, self.healthy_count - 3)) > 5)
+            likelihood -= float(np.sum(np.minimum(same[stable] ** 2 / 2, 8.0)))
+            if not strong.any():
+                continue
+            ratio = (np.minimum(alone**2, 80.0) - np.minimum(same**2, 80.0)) / 2
+            ratio = np.where(np.sign(theirs) == np.sign(mine), ratio, -np.abs(ratio))
+            best = int(np.argmax(np.where(strong, ratio, -np.inf)))
+            gain = float(np.clip(ratio[best], -CLIP, CLIP))
+            if gain > support:
+                support = gain
+                facts.append(
+                    f"hangs together with {self.names[best]} as before ({mine[best]:.2f} and {theirs[best]:.2f})"
+                )
+            broken = strong & (np.abs(same) > 5) & (np.abs(mine - theirs) > 0.35)
+            if broken.any():
+                worst = int(np.argmax(np.where(broken, np.abs(same), -1)))
+                conflicts.append(
+                    f"the relation to {self.names[worst]} is broken ({mine[worst]:.2f} before, {theirs[worst]:.2f} with this)"
+                )
+        return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
+
+    # -- order and equality -----------------------------------------------------------------------------------------------
+
+    def _orders(self, target: View, given: View) -> Relation:
+        mine, theirs = by_row(target, self.healthy_count), by_row(given, self.drifted_count)
+        if mine is None or theirs is None:
+            return Relation()
+        a, b = instants(target, mine), instants(given, theirs)
+        support, likelihood = 0.0, 0.0
+        conflicts: list[str] = []
+        facts: list[str] = []
+        for anchor in self.anchors:
+            left, right = by_row(anchor.healthy, self.healthy_count), by_row(anchor.drifted, self.drifted_count)
+            if left is None or right is None:
+                continue
+            if a is not None and b is not None:
+                x, y = instants(anchor.healthy, left), instants(anchor.drifted, right)
+                if x is not None and y is not None:
+                    found = compare_order(a, x, b, y)
+                    if found is not None:
+                        gain, loss, text = found
+                        likelihood -= loss
+                        if gain > support:
+                            support = gain
+                            facts.append(f"{text} {anchor.path} as before")
+                        if loss > 12:
+                            conflicts.append(f"was {text} {anchor.path} before and is not now")
+            elif (
+                target.kind == "string"
+                and given.kind == "string"
+                and anchor.healthy.kind == "string"
+                and not anchor.healthy.date_formats
+            ):
+                gain, loss, text = _text_relation(mine, left, theirs, right)
+                likelihood -= loss
+                if gain > support:
+                    support = gain
+                    facts.append(f"{text} {anchor.path} as before")
+                if loss > 12:
+                    conflicts.append(f"{text} {anchor.path} before and not now")
+        return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
+
+    # -- memory by key ----------------------------------------------------------------------------------------------------
+
+    def memory(self, target: View) -> Iterable[tuple[str, dict[Any, Any], list[Any]]]:
+        """For each anchor that decides the target's value: (path, value by key, drifted keys by event)."""
+        mine = by_row(target, self.healthy_count)
+        if mine is None:
+            return
+        keys = [
+            (anchor.path, by_row(anchor.healthy, self.healthy_count), by_row(anchor.drifted, self.drifted_count))
+            for anchor in self.anchors
+            if anchor.healthy.kind in ("string", "number")
+            and 3 <= len(anchor.healthy.counts) <= 0.7 * self.healthy_count
+        ][:16]
+        usable = [(path, left, right) for path, left, right in keys if left is not None and right is not None]
+        for path, left, right in usable:
+            known = _by_key(left, mine)
+            if known:
+                yield path, known, right
+        # A pair of label fields decides more than either: the route is origin and destination.
+        small = [(path, left, right) for path, left, right in usable if len(set(map(str, left))) <= 40][:6]
+        for i, (path, left, right) in enumerate(small):
+            for other, also, too in small[i + 1 :]:
+                known = _by_key(list(zip(left, also, strict=True)), mine)
+                if known:
+                    yield f"{path} and {other}", known, list(zip(right, too, strict=True))
+
+    def _keys(self, target: View, given: View) -> Relation:
+        theirs = by_row(given, self.drifted_count)
+        if theirs is None or len(target.counts) < 2:
+            return Relation()
+        for path, known, keys in self.memory(target):
+            hits = misses = 0
+            values = set()
+            for key, value in zip(keys, theirs, strict=True):
+                if value is REFUSED or value is None or key not in known:
+                    continue
+                values.add(known[key])
+                if _equal(known[key], value):
+                    hits += 1
+                else:
+                    misses += 1
+            if hits + misses < 12 or len(values) < 3:
+                continue
+            share = hits / (hits + misses)
+            if share >= 0.9:
+                return Relation(
+                    support=5.0, facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",)
+                )
+            if share < 0.3:
+                return Relation(
+                    conflicts=(f"{misses} of {hits + misses} values differ from those known for the same {path}",),
+                    likelihood=-12.0,
+                )
+        return Relation()
+
+
+def _equal(one: Any, two: Any) -> bool:
+    if isinstance(one, float) or isinstance(two, float):
+        return isinstance(one, (int, float)) and isinstance(two, (int, float)) and math.isclose(one, two, rel_tol=1e-6)
+    return type(one) is type(two) and bool(one == two)
+
+
+def _by_key(keys: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
+    """The value of each key if keys decide values: hardly any key has two, and enough keys come twice; else empty."""
+    known: dict[Any, Any] = {}
+    again = wrong = 0
+    for key, value in zip(keys, values, strict=True):
+        if (
+            key is None
+            or key is REFUSED
+            or value is None
+            or value is REFUSED
+            or isinstance(value, (dict, list))
+            or isinstance(key, (dict, list))
+        ):
+            continue
+        if isinstance(key, tuple) and any(
+            part is None or part is REFUSED or isinstance(part, (dict, list)) for part in key
+        ):
+            continue
+        if key in known:
+            again += 1
+            wrong += not _equal(known[key], value)
+        else:
+            known[key] = value
+    if again < 20 or wrong > 0.05 * again or len({str(v) for v in known.values()}) < 2:
+        return {}
+    # One value for nearly all keys would be known without any key.
+    return known
+
+
+def compare_order(a: Floats, x: Floats, b: Floats, y: Floats) -> tuple[float, float, str] | None:
+    """(gain, loss, words) of the order between two ordered fields, healthy (a, x) against drifted (b, y); None if there is none."""
+    good, here = ~np.isnan(a) & ~np.isnan(x), ~np.isnan(b) & ~np.isnan(y)
+    n, m = int(good.sum()), int(here.sum())
+    if n < 30 or m < 12:
+        return None
+    gain = loss = 0.0
+    words = ""
+    for test, name in ((np.less_equal, "never above"), (np.greater_equal, "never below"), (np.equal, "equal to")):
+        before = float(np.mean(test(a[good], x[good])))
+        now = float(np.mean(test(b[here], y[here])))
+        if name == "equal to" and before < 0.1:
+            continue
+        if name != "equal to" and before < 0.98:
+            continue
+        # By chance: the same values in another order of the events.
+        mixed = float(np.mean(test(np.roll(a[good], 7), x[good])))
+        if mixed > 0.85:
+            continue
+        pooled = (before * n + now * m + 1) / (n + m + 2)
+        z = (before - now) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / n + 1 / m))
+        lost = min(z * z / 2, 20.0) if before > now else 0.0
+        won = min(CLIP, m * (before * math.log((before + 1e-9) / (mixed + 0.02)))) if lost < 3 else 0.0
+        if won > gain:
+            gain, words = won, name
+        if lost > loss:
+            loss, words = lost, name
+    return gain, loss, words
+
+
+def _text_relation(
+    mine: Sequence[Any], left: Sequence[Any], theirs: Sequence[Any], right: Sequence[Any]
+) -> tuple[float, float, str]:
+    best = (0.0, 0.0, "")
+    tests: tuple[tuple[str, Callable[[str, str], bool]], ...] = (
+        ("equal to", lambda one, two: one == two),
+        ("contains", lambda one, two: len(two) >= 3 and one != two and two.lower() in one.lower()),
+        ("is part of", lambda one, two: len(one) >= 3 and one != two and one.lower() in two.lower()),
+    )
+    for name, test in tests:
+        before = [test(one, two) for one, two in zip(mine, left, strict=True) if type(one) is str and type(two) is str]
+        if len(before) < 30 or sum(before) < 0.1 * len(before):
+            continue
+        now = [test(one, two) for one, two in zip(theirs, right, strict=True) if type(one) is str and type(two) is str]
+        if len(now) < 12:
+            continue
+        share, here = sum(before) / len(before), sum(now) / len(now)
+        texts = [one for one in mine if type(one) is str]
+        others = [two for two in left if type(two) is str]
+        mixed = sum(test(one, two) for one, two in zip(texts, others[7:] + others[:7], strict=False)) / max(
+            1, len(texts)
+        )
+        if mixed > 0.5 * share:
+            continue
+        pooled = (share * len(before) + here * len(now) + 1) / (len(before) + len(now) + 2)
+        z = (share - here) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / len(before) + 1 / len(now)))
+        loss = min(z * z / 2, 20.0) if share > here else 0.0
+        gain = (
+            min(CLIP, len(now) * here * math.log((here + 0.01) / (mixed + 0.02))) if loss < 4 and here > mixed else 0.0
+        )
+        if gain > best[0] or loss > best[1]:
+            best = (max(gain, best[0]), max(loss, best[1]), name)
+    return best
+
+
+def traits(view: View, count: int, anchors: NDArray[np.float64]) -> Mapping[Any, Floats]:
+    """For each label of a field: its events' mean on every anchor."""
+    values = by_row(view, count)
+    if values is None or anchors.shape[1] == 0:
+        return {}
+    found: dict[Any, Floats] = {}
+    for label in view.labels:
+        chosen = np.array([type(v) is type(label) and v == label for v in values])
+        size = int(chosen.sum())
+        if size >= 3:
+            found[label] = anchors[chosen].mean(axis=0)
+    return found

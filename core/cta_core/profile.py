@@ -1,0 +1,263 @@
+"""Profiles: mergeable statistics of every field of a stream, what "healthy" looks like in numbers.
+
+A profile is built event by event or merged from others; merging is associative and commutative to the last bit, because every
+part is a sum, a minimum, a maximum or the k smallest hashes. The drift monitor, the parity check of the canary and the
+fingerprint of an incident read it. It keeps no event; of values only those of fields with few distinct ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from cta_core.diagnosis.formats import family_of, mask_of
+from cta_core.diagnosis.table import leaves_of
+
+KEPT_VALUES = 64
+"""Distinct values counted per field: the labels of every label field, a sample of the others."""
+
+KEPT_MASKS = 32
+"""Masks counted per text field."""
+
+KEPT_HASHES = 256
+"""Hashes for the estimate of distinct values: an error of about 6 % (1 / sqrt(256))."""
+
+GAMMA = 1.02
+"""Ratio of neighbouring buckets of magnitudes: quantiles are exact to 1 %, and a factor is a shift of the buckets."""
+
+Key = TypeVar("Key", str, int)
+
+_LOG = math.log(GAMMA)
+_LONGEST = 200
+"""Characters of a text that enter a profile; longer ones are told apart by their beginning."""
+
+
+class Sample(msgspec.Struct):
+    """Counts of the values whose hashes are the smallest: exact for few distinct values, a fair sample of many."""
+
+    limit: int
+    counts: dict[str, int] = {}
+    """Count by value, written as JSON."""
+    hashes: dict[str, int] = {}
+
+    def add(self, key: str, count: int = 1) -> None:
+        """Counts a value."""
+        if key in self.counts:
+            self.counts[key] += count
+            return
+        self._insert(key, _hash(key), count)
+
+    def _insert(self, key: str, value: int, count: int) -> None:
+        if len(self.counts) >= self.limit:
+            worst = max(self.hashes, key=lambda name: (self.hashes[name], name))
+            if (value, key) > (self.hashes[worst], worst):
+                return
+            del self.counts[worst], self.hashes[worst]
+        self.counts[key] = count
+        self.hashes[key] = value
+
+    def merged(self, other: Sample) -> Sample:
+        """Both samples together."""
+        counts = dict(self.counts)
+        hashes = {**self.hashes, **other.hashes}
+        for key, count in other.counts.items():
+            counts[key] = counts.get(key, 0) + count
+        kept = sorted(counts, key=lambda key: (hashes[key], key))[: self.limit]
+        return Sample(
+            limit=self.limit, counts={key: counts[key] for key in kept}, hashes={key: hashes[key] for key in kept}
+        )
+
+
+class FieldProfile(msgspec.Struct):
+    """What was seen of one field."""
+
+    present: int = 0
+    events: int = 0
+    """Events in which it was there at least once."""
+    types: dict[str, int] = {}
+    buckets: dict[int, int] = {}
+    """Numbers by magnitude: 0 for zero, +-(40000 + k) for |value| near GAMMA^k."""
+    decimals: dict[int, int] = {}
+    lengths: dict[int, int] = {}
+    """Texts by length, above 32 in steps of 8."""
+    families: dict[str, int] = {}
+    masks: Sample = msgspec.field(default_factory=lambda: Sample(limit=KEPT_MASKS))
+    values: Sample = msgspec.field(default_factory=lambda: Sample(limit=KEPT_VALUES))
+    smallest: list[int] = []
+    """The smallest hashes of distinct values, rising."""
+
+    def add(self, value: Any) -> None:
+        """Counts one value."""
+        self.present += 1
+        kind = _TYPES.get(type(value), "null")
+        self.types[kind] = self.types.get(kind, 0) + 1
+        if kind in ("integer", "number"):
+            number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)
+            bucket = bucket_of(number)
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+            places = 0 if kind == "integer" or number == int(number) else min(9, len(repr(number).partition(".")[2]))
+            self.decimals[places] = self.decimals.get(places, 0) + 1
+            self._distinct(repr(value))
+        elif kind == "string":
+            text = value[:_LONGEST]
+            length = len(value) if len(value) <= 32 else len(value) // 8 * 8
+            self.lengths[length] = self.lengths.get(length, 0) + 1
+            family = family_of(text)
+            self.families[family] = self.families.get(family, 0) + 1
+            self.masks.add(mask_of(text))
+            self._distinct('"' + text)
+        elif kind == "boolean":
+            self._distinct("true" if value else "false")
+
+    def _distinct(self, key: str) -> None:
+        if key in self.values.counts:
+            self.values.counts[key] += 1
+            return
+        number = _hash(key)
+        self.values._insert(key, number, 1)  # noqa: SLF001 - the hash is known here already
+        if len(self.smallest) < KEPT_HASHES or number < self.smallest[-1]:
+            place = _place(self.smallest, number)
+            if place == len(self.smallest) or self.smallest[place] != number:
+                self.smallest.insert(place, number)
+                del self.smallest[KEPT_HASHES:]
+
+    def merged(self, other: FieldProfile) -> FieldProfile:
+        """Both profiles together."""
+        return FieldProfile(
+            present=self.present + other.present,
+            events=self.events + other.events,
+            types=_sum(self.types, other.types),
+            buckets=_sum(self.buckets, other.buckets),
+            decimals=_sum(self.decimals, other.decimals),
+            lengths=_sum(self.lengths, other.lengths),
+            families=_sum(self.families, other.families),
+            masks=self.masks.merged(other.masks),
+            values=self.values.merged(other.values),
+            smallest=sorted({*self.smallest, *other.smallest})[:KEPT_HASHES],
+        )
+
+    @property
+    def numbers(self) -> int:
+        """Count of numbers."""
+        return self.types.get("integer", 0) + self.types.get("number", 0)
+
+    @property
+    def distinct(self) -> int:
+        """Estimated number of distinct scalars."""
+        if len(self.smallest) < KEPT_HASHES:
+            return len(self.smallest)
+        return round((KEPT_HASHES - 1) / (self.smallest[-1] / 2.0**64))
+
+    @property
+    def labelled(self) -> bool:
+        """Is every distinct value counted, and does it come again?"""
+        return 0 < len(self.values.counts) < KEPT_VALUES and self.distinct * 4 <= self.present
+
+    def quantile(self, share: float) -> float:
+        """The number that `share` of the numbers do not exceed, exact to 1 %; NaN without numbers."""
+        total = self.numbers
+        if not total:
+            return math.nan
+        rank, seen = share * (total - 1), 0
+        for bucket in sorted(self.buckets):
+            seen += self.buckets[bucket]
+            if seen > rank:
+                return value_of(bucket)
+        return value_of(max(self.buckets))
+
+
+class Profile(msgspec.Struct):
+    """The profile of a stream."""
+
+    count: int = 0
+    """Events seen."""
+    fields: dict[str, FieldProfile] = {}
+    """By JSON Pointer, `*` for array members."""
+
+    @classmethod
+    def of(cls, events: Iterable[Any]) -> Self:
+        """The profile of decoded events."""
+        profile = cls()
+        for event in events:
+            profile.observe(event)
+        return profile
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """A profile that was stored."""
+        return msgspec.json.decode(raw, type=cls)
+
+    def to_bytes(self) -> bytes:
+        """The profile to store; the same statistics give the same bytes."""
+        return msgspec.json.encode(msgspec.to_builtins(self, str_keys=True), order="sorted")
+
+    def observe(self, event: Any) -> None:
+        """Adds a decoded event."""
+        self.count += 1
+        seen: set[str] = set()
+        for path, value in leaves_of(event):
+            field = self.fields.get(path)
+            if field is None:
+                field = self.fields[path] = FieldProfile()
+            field.add(value)
+            if path not in seen:
+                seen.add(path)
+                field.events += 1
+
+    def merge(self, other: Profile) -> Profile:
+        """Both profiles together, as if one had seen all events."""
+        names = [*self.fields, *(name for name in other.fields if name not in self.fields)]
+        empty = FieldProfile()
+        return Profile(
+            count=self.count + other.count,
+            fields={name: self.fields.get(name, empty).merged(other.fields.get(name, empty)) for name in names},
+        )
+
+    def rate(self, path: str) -> float:
+        """Share of events in which the field is there."""
+        field = self.fields.get(path)
+        return field.events / self.count if field is not None and self.count else 0.0
+
+
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+def bucket_of(number: float) -> int:
+    """The bucket of magnitudes of a number; buckets are ordered as numbers are."""
+    if number == 0 or number != number:  # noqa: PLR0124 - NaN is no JSON number, and must not raise here
+        return 0
+    magnitude = max(1, round(math.log(abs(number)) / _LOG) + 40000)
+    return magnitude if number > 0 else -magnitude
+
+
+def value_of(bucket: int) -> float:
+    """The number in the middle of a bucket."""
+    if bucket == 0:
+        return 0.0
+    return math.copysign(math.exp((abs(bucket) - 40000) * _LOG), bucket)
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _place(ordered: Sequence[int], number: int) -> int:
+    low, high = 0, len(ordered)
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _sum(left: dict[Key, int], right: dict[Key, int]) -> dict[Key, int]:
+    found = dict(left)
+    for key, count in right.items():
+        found[key] = found.get(key, 0) + count
+    return found
