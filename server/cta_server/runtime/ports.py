@@ -211,6 +211,10 @@ class Journal(Protocol):
         """
         ...
 
+    def delivery_position(self) -> int:
+        """Position of the last delivery; 0 if there is none yet."""
+        ...
+
     def list_deliveries(self, *, stream_id: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
         """In order of the log."""
         ...

@@ -1,0 +1,59 @@
+# make demo, make test: each sets up all that it needs from nothing. uv is used when it is there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GEN := .venv-gen
+DEMO_ARGS ?=
+
+.PHONY: demo test check bench bench-drift setup proto proto-check format lint types imports proto-lint clean
+
+$(VENV)/.ready: pyproject.toml tools/setup.sh
+	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
+	@touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup  ## the whole loop on a running server, in about half a minute
+	@$(BIN)/cta demo $(DEMO_ARGS)
+
+test: setup  ## all tests
+	@$(BIN)/pytest
+
+check: format lint types imports proto-lint proto-check test  ## everything that CI checks
+
+format: setup
+	@$(BIN)/ruff format --check .
+
+lint: setup
+	@$(BIN)/ruff check .
+
+types: setup
+	@$(BIN)/mypy
+
+imports: setup
+	@$(BIN)/lint-imports
+
+proto-lint: setup
+	@$(BIN)/buf lint
+	@$(BIN)/buf format -d --exit-code
+
+$(GEN)/.ready: tools/generate.txt
+	@$(PYTHON) -m venv $(GEN)
+	@$(GEN)/bin/python -m pip install -q -r tools/generate.txt
+	@touch $@
+
+proto: $(GEN)/.ready  ## generated/ anew from proto/
+	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python tools/generate.py
+
+proto-check: $(GEN)/.ready
+	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python tools/generate.py --check
+
+bench: setup  ## the loop's and the gate's figures, as ratios within one run
+	@$(BIN)/python -m benchmarks
+
+bench-drift: setup  ## the open set of drift cases, where it is there, and the generated ones
+	@$(BIN)/python -m benchmarks.drift
+
+clean:
+	rm -rf $(VENV) $(GEN) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

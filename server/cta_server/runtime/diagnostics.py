@@ -1,0 +1,87 @@
+"""What the analysis process runs: the core's pure functions on events as bytes. Imported there and by the analyst only.
+
+A baseline is decoded once and kept while the same one is asked for: an incident asks for its fingerprint, its report and the
+parity of its canary within milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from cta_core import diagnosis, drift, signature
+from cta_core.adapter.program import Program
+from cta_core.contract import Contract, compile_contract
+from cta_core.errors import EventRefused, InvalidInput
+from cta_core.event import decode
+from cta_core.profile import Profile
+
+Events = list[dict[str, Any]]
+
+
+def warm() -> bool:
+    """Loads everything that an analysis needs, so that the first one is as fast as the next."""
+    healthy = [b'{"a":%d,"b":"x%d","c":%d.5}' % (i, i % 7, i % 40) for i in range(60)]
+    drifted = [b'{"aa":%d,"b":"x%d","c":%d.5}' % (i, i % 7, i % 40) for i in range(60, 120)]
+    diagnose(healthy, drifted, b"", b"[]")
+    return True
+
+
+def fingerprint(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes) -> str:
+    """The exact key of what the drifted events look like."""
+    return signature.fingerprint(_profile(tuple(baseline)), _usable(drifted), _contract(schema))
+
+
+def diagnose(
+    baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, hints: bytes
+) -> tuple[bytes, float]:
+    """The report as JSON, and the milliseconds it took."""
+    begun = time.perf_counter()
+    report = diagnosis.diagnose(
+        _healthy(tuple(baseline)),
+        _usable(drifted),
+        _contract(schema),
+        hints=msgspec.json.decode(hints, type=list[Program]),
+    )
+    return msgspec.json.encode(report), (time.perf_counter() - begun) * 1000
+
+
+def belongs(baseline: Sequence[bytes], healed: Sequence[bytes], paths: Sequence[str]) -> tuple[bool, str]:
+    """Whether healed values belong to the healthy profile, and what was compared or differs."""
+    return drift.values_belong(_profile(tuple(baseline)), _usable(healed), tuple(paths))
+
+
+@lru_cache(maxsize=8)
+def _healthy(baseline: tuple[bytes, ...]) -> Events:
+    events: Events = []
+    for index, raw in enumerate(baseline):
+        try:
+            events.append(decode(raw))
+        except EventRefused as error:
+            raise InvalidInput.of(f"baseline[{index}]", error.reason) from None
+    return events
+
+
+@lru_cache(maxsize=8)
+def _profile(baseline: tuple[bytes, ...]) -> Profile:
+    return Profile.of(_healthy(baseline))
+
+
+@lru_cache(maxsize=32)
+def _contract(schema: bytes) -> Contract | None:
+    return compile_contract(schema) if schema else None
+
+
+def _usable(events: Sequence[bytes]) -> Events:
+    """The events that can be read; the others are held anyway, and no adapter is for them."""
+    usable: Events = []
+    for raw in events:
+        try:
+            usable.append(decode(raw))
+        except EventRefused:
+            continue
+    return usable

@@ -1,0 +1,413 @@
+"""The journey of a batch: gate, stages, quarantine, record, detection.
+
+An event that may not pass is stored before the answer is given. A repeated request gives the same answer and stores nothing
+twice: in memory for recent ones, from the journal for every request that ever held an event, so that neither a retry nor a
+restart turns one event into two. Called by the EventService, by sources and by nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from cta_core.gate import Outcome, OutcomeKind
+from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason
+from cta_core.run import Run
+from cta_core.stream import Stream
+from cta_server.runtime import faultpoints
+from cta_server.runtime.detector import Detector, gate_key, stage_key
+from cta_server.runtime.errors import QuarantineFull, RequestIdReused
+from cta_server.runtime.gates import Gates, StreamGate
+from cta_server.runtime.hub import Hub
+from cta_server.runtime.ids import Ids
+from cta_server.runtime.ports import RecordedEvent
+from cta_server.runtime.stages.pool import StagePool
+from cta_server.runtime.stages.tracing import trace
+from cta_server.runtime.storage import Storage
+
+REMEMBERED_REQUESTS: Final = 1024
+"""Answers kept in memory for retries. A client retries within seconds; at 300 batches a second this is three seconds' worth,
+and every request that held an event is in the journal anyway."""
+
+RECORDED_PER_SECOND: Final = 2000.0
+"""Events of one stream recorded per second at most, spread evenly over each batch. Analyses and canaries look at some
+hundred recent events, so five seconds of a fast stream fill the 10,000 that are kept; recording more would only cost."""
+
+EVIDENCE_BYTES: Final = 4096
+"""Of an event that is too large, its first bytes are kept beside its size in the history."""
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """One event as it arrives."""
+
+    raw: bytes
+    event_id: str = ""
+    event_time: float = 0.0
+
+
+class EventResult(msgspec.Struct, frozen=True):
+    """What became of one event."""
+
+    kind: OutcomeKind
+    event_id: str
+    payload: bytes = b""
+    """The event after the gate; empty when it is quarantined."""
+    adapter_id: str = ""
+    adapter_revision: int = 0
+    reason: HeldReason | None = None
+    message: str = ""
+    breaches: tuple[HeldBreach, ...] = ()
+    stage: str = ""
+
+
+class BatchResult(msgspec.Struct, frozen=True):
+    """What became of a batch, in its order."""
+
+    results: tuple[EventResult, ...]
+    revision: int
+    run_id: str = ""
+
+
+class ReportedFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """An event on which a consumer outside raised."""
+
+    event: Incoming
+    stage: str
+    error_type: str
+    message: str
+
+
+Opener = Callable[[Stream, str, str], Awaitable[None]]
+"""Opens an incident: stream, failure key, headline. The healer is one."""
+
+
+class Intake:
+    """Takes batches in."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        gates: Gates,
+        detector: Detector,
+        hub: Hub,
+        ids: Ids,
+        stages: StagePool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._storage, self._gates, self._detector, self._hub = storage, gates, detector, hub
+        self._ids, self._stages, self._clock = ids, stages, clock
+        self._answers: OrderedDict[str, tuple[str, BatchResult]] = OrderedDict()
+        self._held: dict[str, int] = {}
+        self._allowance: dict[str, tuple[float, float]] = {}
+        self._since_trim: dict[str, int] = {}
+        self.on_failures: Opener | None = None
+        """Set by the runtime: opens incidents."""
+        self.on_late: Callable[[str], None] | None = None
+        """Set by the runtime: events were held by a gate that is no longer in force; drive them again."""
+        self.on_healed: Callable[[str, Sequence[EventResult]], None] | None = None
+        """Set by the runtime: the bake counts what an adapter healed and what it could not."""
+        self.on_healthy: Callable[[StreamGate, Sequence[bytes]], None] | None = None
+        """Set by the runtime: baselines and the watch for silent drift take samples."""
+
+    def held(self, stream_id: str) -> int:
+        """Events that wait in the stream's quarantine."""
+        return self._held.get(stream_id, 0)
+
+    def set_held(self, stream_id: str, count: int) -> None:
+        """The journal's count, at start and after a redrive."""
+        self._held[stream_id] = count
+
+    async def process(
+        self, stream_id: str, events: Sequence[Incoming], *, request_id: str = "", run_stages: bool = False
+    ) -> BatchResult:
+        """Drives a batch through the gate. Raises `NotFound`, `RequestIdReused` or `QuarantineFull`; then nothing was accepted."""
+        gate = await self._gates.get(stream_id)
+        digest = _digest(stream_id, events) if request_id else ""
+        if request_id:
+            answer = self._answers.get(request_id)
+            if answer is not None:
+                if answer[0] != digest:
+                    raise RequestIdReused(request_id)
+                return answer[1]
+        named = self._name(events, request_id)
+        known = await self._known(gate, named, request_id, digest)
+        outcomes = gate.gate.judge_many([event.raw for event in events])
+        results = [
+            known.get(event_id) or _result(event_id, event, outcome)
+            for event_id, event, outcome in zip(named, events, outcomes, strict=True)
+        ]
+        run_id = ""
+        if run_stages and gate.stream.consumer:
+            run_id = await self._run(gate, results)
+        await self._settle(gate, named, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known)
+        batch = BatchResult(tuple(results), gate.revision, run_id)
+        if request_id:
+            self._answers[request_id] = (digest, batch)
+            if len(self._answers) > REMEMBERED_REQUESTS:
+                self._answers.popitem(last=False)
+        return batch
+
+    async def report_failures(self, stream_id: str, failures: Sequence[ReportedFailure], *, request_id: str = "") -> int:
+        """Holds events on which a consumer outside raised; returns how many were new. Raises as `process` does."""
+        gate = await self._gates.get(stream_id)
+        events = [failure.event for failure in failures]
+        digest = _digest(stream_id, events) if request_id else ""
+        if request_id:
+            known = await self._storage.journaled(self._storage.journal.request_digest, request_id)
+            if known is not None and known != digest:
+                raise RequestIdReused(request_id)
+        named = self._name(events, request_id)
+        results = [
+            EventResult(
+                kind=OutcomeKind.QUARANTINED,
+                event_id=event_id,
+                reason=HeldReason.STAGE_FAILED,
+                message=f"{failure.error_type}: {failure.message}"[:300],
+                stage=failure.stage,
+            )
+            for event_id, failure in zip(named, failures, strict=True)
+        ]
+        before = self.held(stream_id)
+        await self._settle(gate, named, events, results, request_id=request_id, digest=digest, run_id="", known={})
+        return self.held(stream_id) - before
+
+    def _name(self, events: Sequence[Incoming], request_id: str) -> list[str]:
+        """Every event's id: its own, or one derived from the request so that a retry derives the same."""
+        base = request_id or self._ids.new("evt")
+        return [event.event_id or f"{base}-{index}" for index, event in enumerate(events)]
+
+    async def _known(
+        self, gate: StreamGate, named: Sequence[str], request_id: str, digest: str
+    ) -> dict[str, EventResult]:
+        """Events of the batch that are or were in the quarantine: they are answered as held and never handed back twice."""
+        journal, stream_id = self._storage.journal, gate.stream.stream_id
+        if stream_id not in self._held:
+            self._held[stream_id] = await self._storage.journaled(journal.count_held, stream_id=stream_id)
+        if request_id:
+            remembered = await self._storage.journaled(journal.request_digest, request_id)
+            if remembered is not None and remembered != digest:
+                raise RequestIdReused(request_id)
+        # The ids of a batch without a request id and without own ids are new by construction.
+        if not request_id and all(event_id.startswith("evt_") for event_id in named):
+            return {}
+        held = await self._storage.journaled(journal.known_events, stream_id, named)
+        return {
+            event_id: EventResult(
+                kind=OutcomeKind.QUARANTINED,
+                event_id=event_id,
+                reason=event.reason,
+                message=event.message,
+                breaches=event.breaches,
+                stage=event.stage,
+            )
+            for event_id, event in held.items()
+        }
+
+    async def _run(self, gate: StreamGate, results: list[EventResult]) -> str:
+        """Runs what passed through the consumer's stages; what fails there becomes quarantined."""
+        passed = [index for index, result in enumerate(results) if result.kind is not OutcomeKind.QUARANTINED]
+        if not passed:
+            return ""
+        stream = gate.stream
+        begun = self._clock()
+        chain = await self._stages.run(
+            stream.consumer, [results[index].payload for index in passed], timeout_ms=stream.policy.stage_timeout_ms
+        )
+        run_id = self._ids.new("run")
+        failed = 0
+        for index, outcome in zip(passed, chain.outcomes, strict=True):
+            if outcome.ok:
+                continue
+            failed += 1
+            before = results[index]
+            results[index] = EventResult(
+                kind=OutcomeKind.QUARANTINED,
+                event_id=before.event_id,
+                adapter_id=before.adapter_id,
+                adapter_revision=before.adapter_revision,
+                reason=HeldReason.STAGE_FAILED,
+                message=f"{outcome.error_type}: {outcome.message}"[:300],
+                stage=outcome.stage,
+            )
+        run = Run(
+            run_id=run_id,
+            stream_id=stream.stream_id,
+            create_time=begun,
+            event_count=len(passed),
+            failed_count=failed,
+            duration_ms=(self._clock() - begun) * 1000,
+            trace=trace(chain, event_ids=[results[index].event_id for index in passed], time=begun),
+        )
+        await self._storage.archive_later(self._storage.archive.put_run, run)
+        self._hub.ended(run)
+        return run_id
+
+    async def _settle(
+        self,
+        gate: StreamGate,
+        named: Sequence[str],
+        events: Sequence[Incoming],
+        results: Sequence[EventResult],
+        *,
+        request_id: str,
+        digest: str,
+        run_id: str,
+        known: dict[str, EventResult],
+    ) -> None:
+        """Holds what may not pass, counts, records and tells the detector."""
+        stream_id, now = gate.stream.stream_id, self._clock()
+        held: list[HeldEvent] = []
+        for event, result in zip(events, results, strict=True):
+            if result.kind is OutcomeKind.QUARANTINED and result.event_id not in known:
+                held.append(self._held_event(stream_id, event, result, run_id, now))
+        late = False
+        if held:
+            limit = gate.stream.policy.max_quarantined
+            if self.held(stream_id) + len(held) > limit:
+                raise QuarantineFull(stream_id, limit)
+            faultpoints.hit("intake.before_hold")
+            done = await self._storage.journaled(
+                self._storage.journal.hold, held, request_id=request_id, digest=digest
+            )
+            faultpoints.hit("intake.after_hold")
+            self._held[stream_id] = self.held(stream_id) + done.new
+            # A promotion may have come between the gate and the hold; its redrive did not see these events.
+            late = self._gates.current(stream_id) is not gate
+        self._count(stream_id, results)
+        await self._record(gate, named, events, results, now)
+        if self.on_healed is not None:
+            self.on_healed(stream_id, results)
+        if self.on_healthy is not None and not late:
+            self.on_healthy(gate, [r.payload for r in results if r.kind is OutcomeKind.HEALTHY])
+        if late and self.on_late is not None:
+            self.on_late(stream_id)
+        elif held:
+            await self._detect(gate.stream, held, now)
+
+    def _held_event(self, stream_id: str, event: Incoming, result: EventResult, run_id: str, now: float) -> HeldEvent:
+        reason = result.reason or HeldReason.CONTRACT
+        if reason is HeldReason.STAGE_FAILED:
+            key = stage_key(result.stage, result.message.partition(":")[0])
+        else:
+            path = result.breaches[0].path if result.breaches else ""
+            key = gate_key(reason, result.breaches, result.adapter_id, path)
+        return HeldEvent(
+            stream_id=stream_id,
+            event_id=result.event_id,
+            raw=event.raw,
+            reason=reason,
+            message=result.message,
+            breaches=result.breaches,
+            stage=result.stage,
+            failure_key=key,
+            incident_id=self._detector.incident_for(stream_id, key),
+            run_id=run_id if reason is HeldReason.STAGE_FAILED else "",
+            arrive_time=event.event_time or now,
+        )
+
+    async def _detect(self, stream: Stream, held: Sequence[HeldEvent], now: float) -> None:
+        """Opens an incident for every kind of failure that reached the policy's number."""
+        if self.on_failures is None:
+            return
+        news = [event for event in held if not event.incident_id]
+        due = self._detector.count(stream.stream_id, [event.failure_key for event in news], now, stream.policy.open_after)
+        for key in due:
+            first = next(event for event in news if event.failure_key == key)
+            await self.on_failures(stream, key, _headline(stream.stream_id, first))
+
+    def _count(self, stream_id: str, results: Sequence[EventResult]) -> None:
+        counts = self._gates.counts(stream_id)
+        counts.events += len(results)
+        for result in results:
+            if result.kind is OutcomeKind.HEALTHY:
+                counts.healthy += 1
+            elif result.kind is OutcomeKind.HEALED:
+                counts.healed += 1
+                self._gates.healed_by[result.adapter_id] = self._gates.healed_by.get(result.adapter_id, 0) + 1
+            else:
+                counts.quarantined += 1
+
+    async def _record(
+        self,
+        gate: StreamGate,
+        named: Sequence[str],
+        events: Sequence[Incoming],
+        results: Sequence[EventResult],
+        now: float,
+    ) -> None:
+        """Keeps an even sample as recent events, within the stream's allowance, and shows it to the tail."""
+        stream_id = gate.stream.stream_id
+        then, left = self._allowance.get(stream_id, (now, RECORDED_PER_SECOND))
+        left = min(RECORDED_PER_SECOND, left + (now - then) * RECORDED_PER_SECOND)
+        take = min(len(events), int(left))
+        self._allowance[stream_id] = (now, left - take)
+        if take == 0:
+            return
+        picked = range(len(events)) if take == len(events) else [i * len(events) // take for i in range(take)]
+        recorded = [
+            RecordedEvent(
+                position=0,
+                stream_id=stream_id,
+                event_id=named[i],
+                kind=results[i].kind.value,
+                raw=events[i].raw if len(events[i].raw) <= gate.limits.max_bytes else events[i].raw[:EVIDENCE_BYTES],
+                output=results[i].payload if results[i].kind is OutcomeKind.HEALED else b"",
+                adapter_id=results[i].adapter_id,
+                reason=results[i].reason or "",
+                message=results[i].message,
+                time=events[i].event_time or now,
+            )
+            for i in picked
+        ]
+        archive = self._storage.archive
+        await self._storage.archive_later(archive.append_events, stream_id, recorded)
+        keep = gate.stream.policy.keep_recent
+        since = self._since_trim.get(stream_id, 0) + len(recorded)
+        if since > keep // 4:
+            await self._storage.archive_later(archive.trim_events, stream_id, keep=keep)
+            since = 0
+        self._since_trim[stream_id] = since
+        if self._hub.watched:
+            self._hub.passed(recorded)
+
+
+def _digest(stream_id: str, events: Sequence[Incoming]) -> str:
+    """Identifies a request's content."""
+    digest = hashlib.blake2b(stream_id.encode(), digest_size=16)
+    for event in events:
+        digest.update(len(event.raw).to_bytes(8, "big"))
+        digest.update(event.raw)
+        digest.update(event.event_id.encode())
+    return digest.hexdigest()
+
+
+def _result(event_id: str, event: Incoming, outcome: Outcome) -> EventResult:
+    """The gate's outcome of an event as a result."""
+    if outcome.kind is OutcomeKind.HEALTHY:
+        return EventResult(OutcomeKind.HEALTHY, event_id, event.raw)
+    if outcome.kind is OutcomeKind.HEALED:
+        return EventResult(OutcomeKind.HEALED, event_id, outcome.raw, outcome.adapter_id, outcome.revision)
+    return EventResult(
+        kind=OutcomeKind.QUARANTINED,
+        event_id=event_id,
+        adapter_id=outcome.adapter_id,
+        adapter_revision=outcome.revision,
+        reason=outcome.reason,
+        message=outcome.message,
+        breaches=tuple(HeldBreach(path=b.path, rule=b.rule, message=b.message) for b in outcome.breaches),
+    )
+
+
+def _headline(stream_id: str, event: HeldEvent) -> str:
+    if event.reason is HeldReason.STAGE_FAILED:
+        return f"{event.stage} fails on events of {stream_id}: {event.message}"
+    if event.breaches:
+        first, more = event.breaches[0], len(event.breaches) - 1
+        tail = f" (and {more} more)" if more else ""
+        return f"Events of {stream_id} break the contract: {first.path or '/'} {first.message}{tail}"
+    return f"Events of {stream_id} are held: {event.message}"

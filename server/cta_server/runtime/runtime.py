@@ -1,0 +1,229 @@
+"""The runtime: every part of the loop, built once, started after recovery and stopped in order.
+
+This is the only module of the runtime that knows all parts; each part knows only what it was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from cta_core.machine import Halted
+from cta_server.runtime.adapters import Adapters
+from cta_server.runtime.analyst import Analyst
+from cta_server.runtime.bakes import Bakes
+from cta_server.runtime.canaries import Canaries
+from cta_server.runtime.detector import Detector
+from cta_server.runtime.errors import NotFound
+from cta_server.runtime.gates import Gates, StreamGate
+from cta_server.runtime.healer import Healer
+from cta_server.runtime.hub import Hub
+from cta_server.runtime.ids import Ids
+from cta_server.runtime.incidents import Incidents
+from cta_server.runtime.intake import Incoming, Intake
+from cta_server.runtime.investigation import Investigation
+from cta_server.runtime.memory import Memory
+from cta_server.runtime.progress import Progress
+from cta_server.runtime.redriver import Redriver
+from cta_server.runtime.samples import Samples
+from cta_server.runtime.silent import SilentWatch
+from cta_server.runtime.sources.controller import FeedCounts, SourceController
+from cta_server.runtime.stages.pool import StagePool
+from cta_server.runtime.stages.spec import ConsumerSpec
+from cta_server.runtime.storage import Storage
+from cta_server.runtime.streams import Streams
+from cta_server.runtime.system import System
+from cta_server.runtime.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """The loop at work."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        consumers: Mapping[str, ConsumerSpec],
+        sources_folder: Path | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.storage, self.clock = storage, clock
+        self.draining = asyncio.Event()
+        self.ready = False
+        """Recovery is done."""
+        self._tasks = Tasks()
+        self._late: set[str] = set()
+        self.ids = Ids(clock)
+        self.hub = Hub()
+        self.progress = Progress()
+        self.gates = Gates(storage)
+        self.detector = Detector()
+        self.samples = Samples(storage)
+        self.stages = StagePool(consumers)
+        self.system = System(storage=storage, gates=self.gates, detector=self.detector, clock=clock)
+        self.intake = Intake(
+            storage=storage,
+            gates=self.gates,
+            detector=self.detector,
+            hub=self.hub,
+            ids=self.ids,
+            stages=self.stages,
+            clock=clock,
+        )
+        self.analyst = Analyst(storage=storage, gates=self.gates, samples=self.samples, ids=self.ids, clock=clock)
+        self.memory = Memory(storage=storage, ids=self.ids, clock=clock)
+        self.canaries = Canaries(
+            storage=storage,
+            gates=self.gates,
+            samples=self.samples,
+            analyst=self.analyst,
+            stages=self.stages,
+            ids=self.ids,
+            clock=clock,
+        )
+        self.redriver = Redriver(
+            storage=storage,
+            gates=self.gates,
+            hub=self.hub,
+            ids=self.ids,
+            stages=self.stages,
+            intake=self.intake,
+            halted=self._halted,
+            clock=clock,
+        )
+        self.investigation = Investigation(
+            storage=storage, analyst=self.analyst, samples=self.samples, memory=self.memory, ids=self.ids, clock=clock
+        )
+        self.bakes = Bakes()
+        self.healer = Healer(
+            storage=storage,
+            gates=self.gates,
+            detector=self.detector,
+            hub=self.hub,
+            ids=self.ids,
+            samples=self.samples,
+            investigation=self.investigation,
+            canaries=self.canaries,
+            redriver=self.redriver,
+            bakes=self.bakes,
+            memory=self.memory,
+            progress=self.progress,
+            tasks=self._tasks,
+            halted=self._halted,
+            clock=clock,
+        )
+        self.incidents = Incidents(storage=storage, healer=self.healer, ids=self.ids, clock=clock)
+        self.adapters = Adapters(
+            storage=storage,
+            gates=self.gates,
+            hub=self.hub,
+            ids=self.ids,
+            samples=self.samples,
+            incidents=self.incidents,
+            halted=self._halted,
+            clock=clock,
+        )
+        self.streams = Streams(
+            storage=storage,
+            gates=self.gates,
+            detector=self.detector,
+            hub=self.hub,
+            intake=self.intake,
+            samples=self.samples,
+            tasks=self._tasks,
+            consumers=lambda: frozenset(consumers),
+            clock=clock,
+        )
+        self.silent = SilentWatch(
+            storage=storage, healer=self.healer, detector=self.detector, tasks=self._tasks, clock=clock
+        )
+        self.sources = SourceController(
+            feed=self._feed, sample=self._sample, folder=sources_folder, new_id=self.ids.new, clock=clock
+        )
+        self._wire()
+
+    def _wire(self) -> None:
+        """Connects the parts that call back."""
+        self.intake.on_failures = self.healer.open
+        self.intake.on_late = self._redrive_late
+        self.intake.on_healed = self.bakes.observe
+        self.intake.on_healthy = self._healthy
+        self.adapters.on_promoted = self._redrive_late
+        self.streams.on_learned = self.silent.forget
+        self.streams.feeds = self.sources.feeds
+        self.system.redriver = self.redriver
+
+    async def start(self) -> None:
+        """Recovers and starts everything; serving may begin when it returns."""
+        self.storage.start()
+        journal = self.storage.journal
+        self.hub.revisions.raise_to(await self.storage.journaled(journal.revision))
+        self.hub.deliveries.raise_to(await self.storage.journaled(journal.delivery_position))
+        await self.system.load()
+        await asyncio.gather(self.stages.start(), self.analyst.start())
+        await self._load_streams()
+        resumed = await self.healer.recover()
+        self.ready = True
+        log.info("recovered", unfinished_effects=resumed, revision=self.hub.revision)
+
+    async def stop(self) -> None:
+        """Stops everything in order; what is unfinished is in the journal."""
+        self.draining.set()
+        await self.sources.close()
+        await self._tasks.close()
+        await self.stages.close()
+        await self.analyst.close()
+        await self.storage.close()
+
+    async def _load_streams(self) -> None:
+        """Compiles all gates, and drives again what was held just before a promotion that a kill cut short."""
+        journal = self.storage.journal
+        after = ""
+        while page := await self.storage.journaled(journal.list_streams, after=after, limit=500):
+            for stream in page:
+                gate = await self.gates.refresh(stream.stream_id)
+                held = await self.storage.journaled(journal.count_held, stream_id=stream.stream_id)
+                self.intake.set_held(stream.stream_id, held)
+                if held and gate.adapters:
+                    self._redrive_late(stream.stream_id)
+            after = page[-1].stream_id
+
+    def _halted(self) -> bool:
+        return self.system.halted
+
+    def _healthy(self, gate: StreamGate, events: Sequence[bytes]) -> None:
+        self.streams.observe(gate, events)
+        self.silent.observe(gate, events)
+
+    def _redrive_late(self, stream_id: str) -> None:
+        self._late.add(stream_id)
+        self._tasks.spawn(f"redrive/{stream_id}", self._redrive(stream_id))
+
+    async def _redrive(self, stream_id: str) -> None:
+        """Passes over the quarantine until nobody asked for another one meanwhile."""
+        while stream_id in self._late:
+            self._late.discard(stream_id)
+            try:
+                await self.redriver.redrive(stream_id)
+            except (NotFound, Halted) as error:
+                log.info("not redriven", stream_id=stream_id, why=str(error))
+
+    async def _feed(self, stream_id: str, events: Sequence[bytes], event_ids: Sequence[str]) -> FeedCounts:
+        """What sources send goes the way of every event, and through the consumer's stages."""
+        incoming = [Incoming(raw, event_id) for raw, event_id in zip(events, event_ids, strict=True)]
+        batch = await self.intake.process(stream_id, incoming, run_stages=True)
+        kinds = [result.kind.value for result in batch.results]
+        return FeedCounts(
+            healthy=kinds.count("HEALTHY"), healed=kinds.count("HEALED"), quarantined=kinds.count("QUARANTINED")
+        )
+
+    async def _sample(self, stream_id: str) -> list[bytes]:
+        """Healthy events, for faults that choose their field."""
+        return await self.samples.baseline(stream_id, 200) or await self.samples.healthy(stream_id, 200)
+
+

@@ -1,0 +1,62 @@
+"""The events that an analysis and a canary look at: drifted ones of an incident, healthy ones of its stream."""
+
+from __future__ import annotations
+
+from cta_core.diagnosis.report import Severity
+from cta_core.gate import OutcomeKind
+from cta_core.incident import Incident
+from cta_core.quarantine import HeldEvent
+from cta_server.runtime.ports import RecordedEvent
+from cta_server.runtime.storage import Storage
+
+
+
+class Samples:
+    """Reads events from journal and archive."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def held(self, incident: Incident, limit: int) -> list[HeldEvent]:
+        """Held events of an incident, in order of arrival."""
+        journal = self._storage.journal
+        return await self._storage.journaled(journal.list_held, incident_id=incident.incident_id, limit=limit)
+
+    async def drifted(self, incident: Incident, limit: int) -> list[bytes]:
+        """Events that show the incident: those it holds, or, for silent drift, what passed since it showed."""
+        if incident.severity is Severity.SILENT:
+            recent = await self.recent(incident.stream_id, limit, kinds=(OutcomeKind.HEALTHY.value,))
+            return [event.raw for event in reversed(recent) if event.time >= silent_since(incident)]
+        return [event.raw for event in await self.held(incident, limit)]
+
+    async def count(self, incident: Incident) -> int:
+        """How many drifted events there are."""
+        journal = self._storage.journal
+        if incident.severity is Severity.SILENT:
+            return len(await self.drifted(incident, incident_limit(incident)))
+        return await self._storage.journaled(journal.count_held, incident_id=incident.incident_id)
+
+    async def healthy(self, incident_stream: str, limit: int, *, before: float | None = None) -> list[bytes]:
+        """Recent events that passed unchanged, oldest first; `before` leaves out later ones."""
+        recent = await self.recent(incident_stream, limit, kinds=(OutcomeKind.HEALTHY.value,))
+        return [event.raw for event in reversed(recent) if before is None or event.time < before]
+
+    async def baseline(self, stream_id: str, limit: int) -> list[bytes]:
+        """Events of the baseline, spread evenly."""
+        return await self._storage.journaled(self._storage.journal.get_baseline, stream_id, limit=limit)
+
+    async def recent(self, stream_id: str, limit: int, *, kinds: tuple[str, ...] = ()) -> list[RecordedEvent]:
+        """Recent events, newest first, those included that are still on their way to the archive."""
+        await self._storage.flush()
+        return await self._storage.archived(self._storage.archive.recent_events, stream_id, kinds=kinds, limit=limit)
+
+
+def silent_since(incident: Incident) -> float:
+    """When silent drift began to show: the headline's window ended with the incident's opening."""
+    return incident.create_time
+
+
+def incident_limit(incident: Incident) -> int:
+    """Events of silent drift that are looked at; the canary's largest sample."""
+    del incident
+    return 1000
