@@ -74,8 +74,9 @@ def _amount(value: Any) -> Decimal:
         raise TypeError("amount must be a number")
     try:
         amount = Decimal(str(value))
-    except InvalidOperation:
+        exact = amount.quantize(Decimal("0.01"))
+    except InvalidOperation:  # no number, not a finite one, or one far too large
         raise ValueError("amount must be a number") from None
-    if not amount.is_finite() or amount != amount.quantize(Decimal("0.01")):
+    if amount != exact:
         raise ValueError("amount has more than two decimals")
     return amount

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, Final
 
-_PLAIN: Final = frozenset({str, int, bool, type(None)})
+_PLAIN: Final[frozenset[object]] = frozenset({str, int, bool, type(None)})
 """Scalars that JSON can always say."""
 _KEYS: Final = frozenset({str})
 
@@ -20,7 +20,7 @@ def why_not_json(value: Any) -> str:
     waiting: list[Any] = [value]
     while waiting:
         node = waiting.pop()
-        kind: object = type(node)
+        kind = _class_of(node)
         if kind is dict:
             if not _KEYS.issuperset(map(type, node)):
                 return "an object key that is not text"
@@ -32,7 +32,7 @@ def why_not_json(value: Any) -> str:
         if _PLAIN.issuperset(map(type, members)):
             continue
         for member in members:
-            kind = type(member)
+            kind = _class_of(member)
             if kind is float:
                 if not isfinite(member):
                     return "a number that is not finite"
@@ -41,3 +41,8 @@ def why_not_json(value: Any) -> str:
             elif kind not in _PLAIN:
                 return f"a {type(member).__name__}"
     return ""
+
+
+def _class_of(value: object) -> object:
+    """The exact class: an instance of a subclass of `int` or `dict` is not what a JSON parser returns."""
+    return type(value)

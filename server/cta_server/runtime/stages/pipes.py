@@ -31,6 +31,11 @@ class Pipes(asyncio.SubprocessProtocol):
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the process has ended."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is due."""
+        return self._answer is not None and not self._answer.done()
+
     def exchange(self, frame: bytes) -> asyncio.Future[bytes]:
         """Send a frame; the future is the answer's body, or `WorkerGone`."""
         self._answer = asyncio.get_running_loop().create_future()
@@ -71,6 +76,7 @@ class Pipes(asyncio.SubprocessProtocol):
         self._gone = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerGone())
+            self._answer.exception()  # whoever asked may be gone as well; nothing is left to be told then
 
     def _log_prints(self, data: bytes) -> None:
         """Log what the stages print; of a flood only the first lines."""

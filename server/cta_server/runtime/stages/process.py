@@ -109,7 +109,8 @@ class Worker:
         watched = _Watched(self._shared, batch.limit_s)
         timed_out = False
         while not answer.done():
-            await asyncio.wait({answer}, timeout=watched.left())
+            # A stage that begins while this waits must not be missed: none can be over its limit before that time.
+            await asyncio.wait({answer}, timeout=min(watched.left(), batch.limit_s + _GRACE_S))
             if not answer.done() and watched.left() <= 0:
                 timed_out = bool(self._shared.marks[STARTED])
                 self._signal_all()
@@ -121,11 +122,11 @@ class Worker:
         return Answer(outcomes=self._shared.outcomes())
 
     async def close(self) -> None:
-        """End the process: kindly first."""
+        """End the process: kindly if it is idle."""
         stdin = self._transport.get_pipe_transport(0)
-        if stdin is not None:
+        if stdin is not None and not self._pipes.busy:
             stdin.close()
-        await asyncio.wait({self._pipes.exited}, timeout=_FAREWELL_S)
+            await asyncio.wait({self._pipes.exited}, timeout=_FAREWELL_S)
         await self.kill()
 
     async def kill(self) -> None:

@@ -1,0 +1,71 @@
+"""The trace of a batch: one entry per stage, one per failed event."""
+
+from __future__ import annotations
+
+from cta_core.run import TraceKind
+from cta_server.runtime.stages import ChainResult, StageKind, StageOutcome, StageSpec, trace
+
+STAGES = (
+    StageSpec(name="Intake", call="m:intake"),
+    StageSpec(name="Retriever", call="m:retriever", kind=StageKind.TOOL),
+)
+
+
+def passed(*times: float) -> StageOutcome:
+    """An outcome without a failure."""
+    return StageOutcome(ok=True, output=b"1", stage_ms=times)
+
+
+def failed(stage: str, *times: float) -> StageOutcome:
+    """An outcome of an event that failed."""
+    return StageOutcome(ok=False, stage=stage, error_type="KeyError", message="'amount'", stage_ms=times)
+
+
+def test_stages_follow_each_other() -> None:
+    """Each stage has one entry with the number of its events and the time they took together, a tool with its name."""
+    result = ChainResult(outcomes=(passed(1.0, 2.0), passed(3.0, 4.0)), stages=STAGES)
+    step, tool = trace(result, event_ids=("a", "b"), time=100.0)
+    assert (step.kind, step.stage, step.time, step.duration_ms, step.message) == (
+        (TraceKind.STEP, "Intake", 100.0, 4.0, "2 events")
+    )
+    assert (tool.kind, tool.stage, tool.time, tool.duration_ms, tool.tool) == (
+        (TraceKind.TOOL, "Retriever", 100.004, 6.0, "m:retriever")
+    )
+
+
+def test_errors_follow_their_stage() -> None:
+    """A failed event is an entry after its stage, with its id and the error; later stages count only what reached
+    them.
+    """
+    result = ChainResult(
+        outcomes=(failed("Intake", 1.0), passed(1.0, 1.0), failed("Retriever", 1.0, 1.0)), stages=STAGES
+    )
+    entries = trace(result, event_ids=("a", "b", "c"), time=0.0)
+    assert [(e.kind.value, e.stage, e.event_id) for e in entries] == [
+        ("STEP", "Intake", ""),
+        ("ERROR", "Intake", "a"),
+        ("TOOL", "Retriever", ""),
+        ("ERROR", "Retriever", "c"),
+    ]
+    assert [entries[0].message, entries[2].message] == ["3 events, 1 failed", "2 events, 1 failed"]
+    assert (entries[1].error_type, entries[1].message, entries[1].duration_ms) == ("KeyError", "'amount'", 1.0)
+
+
+def test_errors_are_capped_and_still_counted() -> None:
+    """Of very many failures a hundred are kept; the stage's own entry counts them all."""
+    result = ChainResult(outcomes=tuple(failed("Intake", 1.0) for _ in range(1500)), stages=STAGES)
+    entries = trace(result, event_ids=[str(n) for n in range(1500)], time=0.0)
+    assert len(entries) == 101
+    assert entries[0].message == "1,500 events, 1,500 failed"
+
+
+def test_events_that_no_stage_saw_are_there() -> None:
+    """A failure before the stage ran, or in a process that died, still names the stage and the event."""
+    result = ChainResult(outcomes=(failed("Intake"),), stages=STAGES)
+    stage, error = trace(result, event_ids=("a",), time=0.0)
+    assert (stage.message, error.event_id) == ("1 event, 1 failed", "a")
+
+
+def test_no_events_leave_no_trace() -> None:
+    """An empty batch has an empty trace."""
+    assert trace(ChainResult(outcomes=(), stages=STAGES), event_ids=(), time=0.0) == ()
