@@ -103,7 +103,10 @@ class Journal(Protocol):
         ...
 
     def delete_stream(self, stream_id: str, decision: DecisionEntry) -> None:
-        """Deletes the stream with its adapters, incidents, held events and deliveries; signatures stay."""
+        """Deletes the stream with its adapters, incidents, held events and deliveries; signatures stay.
+
+        Takes a revision and counts the deletion in the setting `deletions`, so that watchers learn of it.
+        """
         ...
 
     def put_baseline(self, stream_id: str, events: Sequence[bytes], *, append: bool) -> int:

@@ -134,6 +134,7 @@ class Streams:
         )
         await self._storage.journaled(self._storage.journal.delete_stream, stream_id, decision)
         await self._storage.archived(self._storage.archive.delete_stream, stream_id)
+        self._hub.revisions.raise_to(await self._storage.journaled(self._storage.journal.revision))
         self._gates.forget(stream_id)
         self._detector.forget(stream_id)
         self._taught.discard(stream_id)
