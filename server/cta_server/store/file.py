@@ -23,6 +23,12 @@ BUSY_SECONDS = 5.0
 """Longest wait for another process that writes, a person's `sqlite3` shell; this process has one connection only."""
 STATEMENTS = 256
 """Prepared statements that are kept: the journal and the archive have under 100 each, and lists add variants."""
+LOG_PAGES = 4000
+"""Pages of the write-ahead log, 16 MB, before they are copied into the file. Holding batches of 500 events measured a tenth
+faster than with SQLite's 1,000 (a quarter where ids are random), and the copying takes 30 ms; 16,000 gain little more."""
+CHECKED_BYTES = 1 << 30
+"""A file up to this size is checked whole when it is opened: about a second (9.5 ms for 10 MB that are in memory). In a
+larger one damage shows when it is met; a start must not take minutes."""
 
 
 class StoreFile:
@@ -71,12 +77,21 @@ class StoreFile:
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute(f"PRAGMA synchronous = {synchronous}")
             conn.execute("PRAGMA foreign_keys = ON")
+            conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            self._check(conn)
             database = Database(conn)
             self._migrate(database, migrations)
         except BaseException:
             conn.close()
             raise
         return database
+
+    def _check(self, conn: sqlite3.Connection) -> None:
+        """Refuses a damaged file, before anything is written to it."""
+        if self.path.stat().st_size <= CHECKED_BYTES:
+            found = str(conn.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if found != "ok":
+                raise StoreCorrupt(self.path, f"damaged ({found}); restore a copy")
 
     def _migrate(self, database: Database, migrations: Migrations) -> None:
         """Brings an older file up to date, and refuses a newer one before anything is changed in it."""
@@ -98,9 +113,11 @@ class StoreFile:
         """Gives SQLite's errors the names of `store.errors`."""
         try:
             yield
+        except (sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError):
+            raise  # a defect of ours, not of the file
         except sqlite3.IntegrityError as error:
             raise StoreConflict(self.path, str(error)) from error
         except (sqlite3.OperationalError, OSError) as error:
             raise StoreUnavailable(self.path, str(error)) from error
         except sqlite3.DatabaseError as error:
-            raise StoreCorrupt(self.path, f"damaged, or no store of this kind ({error})") from error
+            raise StoreCorrupt(self.path, f"damaged, or no store ({error}); restore a copy") from error

@@ -79,24 +79,24 @@ def _journal_1(db: Database) -> None:
             """CREATE TABLE requests (
                 scope TEXT NOT NULL, request_id TEXT NOT NULL, subject TEXT NOT NULL, PRIMARY KEY (scope, request_id)
             ) STRICT, WITHOUT ROWID""",
-            # quarantine: `incident_id` is NULL where an event belongs to none, so that the indexes can leave it out
+            # quarantine: an event that belongs to no incident has the empty id. `held_counts` says how many events each
+            # group of stream, incident and state has, and so which groups there are: lists walk `held_groups` by group.
             """CREATE TABLE held (
                 position INTEGER PRIMARY KEY AUTOINCREMENT,
-                stream_id TEXT NOT NULL, event_id TEXT NOT NULL, incident_id TEXT,
+                stream_id TEXT NOT NULL, event_id TEXT NOT NULL, incident_id TEXT NOT NULL,
                 state TEXT NOT NULL DEFAULT 'HELD' CHECK (state IN ('HELD', 'REDRIVEN')),
                 arrive_time REAL NOT NULL, redrive_time REAL NOT NULL DEFAULT 0,
                 reason TEXT NOT NULL, failure_key TEXT NOT NULL, stage TEXT NOT NULL, run_id TEXT NOT NULL,
                 message TEXT NOT NULL, breaches TEXT NOT NULL, raw BLOB NOT NULL,
                 UNIQUE (stream_id, event_id)
             ) STRICT""",
-            "CREATE INDEX held_waiting ON held (stream_id, position) WHERE state = 'HELD'",
-            "CREATE INDEX held_of_incident ON held (incident_id, position) WHERE incident_id IS NOT NULL",
-            """CREATE INDEX held_unassigned ON held (stream_id, failure_key)
-                WHERE incident_id IS NULL AND state = 'HELD'""",
+            "CREATE INDEX held_groups ON held (stream_id, incident_id, state, position)",
+            "CREATE INDEX held_unassigned ON held (stream_id, failure_key) WHERE incident_id = '' AND state = 'HELD'",
             """CREATE TABLE held_counts (
                 stream_id TEXT NOT NULL, incident_id TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL,
                 PRIMARY KEY (stream_id, incident_id, state)
             ) STRICT, WITHOUT ROWID""",
+            "CREATE INDEX held_counts_of_incident ON held_counts (incident_id)",
             """CREATE TABLE hold_requests (
                 number INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL
             ) STRICT""",

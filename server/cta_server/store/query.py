@@ -28,7 +28,7 @@ class Query:
         """Adds `column = value`, unless the value is empty."""
         return self.where(f"{column} = ?", value) if value else self
 
-    def any_of(self, column: str, values: Sequence[str]) -> Self:
+    def any_of(self, column: str, values: Sequence[object]) -> Self:
         """Adds `column IN (values)`, unless there are none."""
         return self.where(f"{column} IN ({marks(len(values))})", *values) if values else self
 

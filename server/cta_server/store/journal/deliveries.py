@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cta_core.quarantine import Delivery, HeldState
-from cta_server.store.journal.part import Part
+from cta_server.store.journal.part import Part, last_position
 from cta_server.store.journal.quarantine import LOOKUP, Group, count
 from cta_server.store.query import Query
 
@@ -29,7 +29,7 @@ class Deliveries(Part):
             held: dict[tuple[str, str], tuple[int, str]] = {}
             for stream_id, event_ids in ids.items():
                 for start in range(0, len(event_ids), LOOKUP):
-                    query = Query("SELECT event_id, position, coalesce(incident_id, ''), state FROM held")
+                    query = Query("SELECT event_id, position, incident_id, state FROM held")
                     query.where("stream_id = ?", stream_id).any_of("event_id", event_ids[start : start + LOOKUP])
                     for event_id, position, incident_id, state in query.rows(conn, order="position"):
                         if state == HeldState.HELD:
@@ -58,7 +58,7 @@ class Deliveries(Part):
     def delivery_position(self) -> int:
         """Position of the last delivery; 0 if there is none yet."""
         with self._file.read() as conn:
-            return int(conn.execute("SELECT coalesce(max(position), 0) FROM deliveries").fetchone()[0])
+            return last_position(conn, "deliveries")
 
     def list_deliveries(self, *, stream_id: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
         """In order of the log."""

@@ -34,6 +34,12 @@ def next_revision(conn: sqlite3.Connection) -> int:
     return int(row[0])
 
 
+def last_position(conn: sqlite3.Connection, table: str) -> int:
+    """The last position that a table gave, 0 if it gave none. It never falls, not even when a stream is deleted."""
+    row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def answered(conn: sqlite3.Connection, scope: Scope, request_id: str) -> str | None:
     """What a request made, None for an unknown or empty id."""
     if not request_id:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
 from cta_server.runtime.ports import Held
-from cta_server.store.journal.part import Part
+from cta_server.store.journal.part import Part, last_position
 from cta_server.store.query import Query, marks
 
 REQUESTS_KEPT = 200_000
@@ -46,7 +46,7 @@ def adopt(conn: sqlite3.Connection, stream_id: str, failure_keys: Sequence[str],
     if not failure_keys:
         return 0
     statement = [
-        "UPDATE held SET incident_id = ? WHERE stream_id = ? AND incident_id IS NULL AND state = 'HELD'",
+        "UPDATE held SET incident_id = ? WHERE stream_id = ? AND incident_id = '' AND state = 'HELD'",
         "AND failure_key IN (",
         marks(len(failure_keys)),
         ")",
@@ -64,21 +64,19 @@ class Quarantine(Part):
         """Stores events durably before it returns (synchronous FULL). Remembers the request, with its digest."""
         rows = _rows(events)
         with self._file.write() as conn:
-            before = _last(conn)
+            before = last_position(conn, "held")
             new = conn.executemany(_INSERT, rows).rowcount if rows else 0
             if new == len(rows):
                 groups = Counter((event.stream_id, event.incident_id, HeldState.HELD) for event in events)
             else:
                 stored = conn.execute(
-                    """SELECT stream_id, coalesce(incident_id, ''), count(*) FROM held
-                        WHERE position > ? GROUP BY 1, 2""",
-                    (before,),
+                    "SELECT stream_id, incident_id, count(*) FROM held WHERE position > ? GROUP BY 1, 2", (before,)
                 )
                 groups = Counter({(stream, incident, HeldState.HELD): number for stream, incident, number in stored})
             count(conn, groups)
             if request_id:
                 _remember(conn, request_id, digest)
-            return Held(new=new, last_position=_last(conn))
+            return Held(new=new, last_position=last_position(conn, "held"))
 
     def request_digest(self, request_id: str) -> str | None:
         """Digest of a remembered request."""
@@ -106,29 +104,40 @@ class Quarantine(Part):
         after: int = 0,
         limit: int = 50,
     ) -> list[HeldEvent]:
-        """In order of arrival."""
-        query = Query(_SELECT).where("position > ?", after).equal("stream_id", stream_id)
-        query.equal("incident_id", incident_id).any_of("failure_key", failure_keys)
-        if state is HeldState.HELD:
-            query.where(
-                "state = 'HELD'"
-            )  # as text: SQLite uses an index of held events only when it can see that it fits
-        elif state is not None:
-            query.where("state = ?", state)
+        """In order of arrival; `state` None lists both."""
+        groups = _groups(stream_id, incident_id, state).where("count > 0")
         with self._file.read() as conn:
-            return [_held(row) for row in query.rows(conn, order="position", limit=limit)]
+            places: list[int] = []
+            for *group, _ in groups.rows(conn, order="1"):
+                query = Query("SELECT position FROM held")
+                query.where("stream_id = ? AND incident_id = ? AND state = ?", *group)
+                query.where("position > ?", after).any_of("failure_key", failure_keys)
+                places += [row[0] for row in query.each(conn, order="position", limit=limit)]
+            places.sort()
+            return [_held(row) for row in _at(conn, places[:limit])]
 
     def count_held(self, *, stream_id: str = "", incident_id: str = "", state: HeldState = HeldState.HELD) -> int:
         """How many events there are, from the counts: it does not look at the events."""
-        query = Query("SELECT coalesce(sum(count), 0) FROM held_counts").where("state = ?", state)
-        query.equal("stream_id", stream_id).equal("incident_id", incident_id)
         with self._file.read() as conn:
-            return int(query.rows(conn, order="1")[0][0])
+            return sum(row[-1] for row in _groups(stream_id, incident_id, state).each(conn, order="1"))
 
     def assign(self, stream_id: str, failure_keys: Sequence[str], incident_id: str) -> int:
         """Held events with these keys and no incident join one; returns how many."""
         with self._file.write() as conn:
             return adopt(conn, stream_id, failure_keys, incident_id)
+
+
+def _groups(stream_id: str, incident_id: str, state: HeldState | None) -> Query:
+    """The groups that a filter selects, with their counts; empty values select all."""
+    query = Query("SELECT stream_id, incident_id, state, count FROM held_counts")
+    return query.equal("stream_id", stream_id).equal("incident_id", incident_id).equal("state", state)
+
+
+def _at(conn: sqlite3.Connection, places: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """The rows at these positions, in order."""
+    for start in range(0, len(places), LOOKUP):
+        query = Query(_SELECT).any_of("position", places[start : start + LOOKUP])
+        yield from query.each(conn, order="position")
 
 
 def _rows(events: Iterable[HeldEvent]) -> list[tuple[Any, ...]]:
@@ -138,7 +147,7 @@ def _rows(events: Iterable[HeldEvent]) -> list[tuple[Any, ...]]:
         (
             event.stream_id,
             event.event_id,
-            event.incident_id or None,
+            event.incident_id,
             event.arrive_time,
             event.reason,
             event.failure_key,
@@ -159,7 +168,7 @@ def _held(row: tuple[Any, ...]) -> HeldEvent:
         position=position,
         stream_id=stream,
         event_id=event,
-        incident_id=incident or "",
+        incident_id=incident,
         state=HeldState(state),
         arrive_time=arrived,
         redrive_time=redriven,
@@ -171,11 +180,6 @@ def _held(row: tuple[Any, ...]) -> HeldEvent:
         breaches=() if breaches == "[]" else msgspec.json.decode(breaches, type=tuple[HeldBreach, ...]),
         raw=raw,
     )
-
-
-def _last(conn: sqlite3.Connection) -> int:
-    """The last position of the quarantine, 0 if it was always empty."""
-    return int(conn.execute("SELECT coalesce(max(position), 0) FROM held").fetchone()[0])
 
 
 def _remember(conn: sqlite3.Connection, request_id: str, digest: str) -> None:
