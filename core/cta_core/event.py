@@ -1,10 +1,12 @@
 """Decoding and encoding of one event: bytes to a JSON object and back, within limits.
 
-This module decides which bytes are an event at all: valid JSON in UTF-8, an object, not too large, not nested too deeply.
-What the event should hold is the contract's matter. Called by the gate, by the diagnosis and by the offline commands.
+This module decides which bytes are an event at all: valid JSON in UTF-8, an object, not too large, not nested too
+deeply. What the event should hold is the contract's matter. Called by the gate, by the diagnosis and by the offline
+commands.
 
-Integers keep every digit; of duplicate keys the last one counts, as in every JSON parser. `NaN` and `Infinity` are no JSON: they
-cannot be decoded, and whoever computes a number for an event refuses them, because the encoder would write them as null.
+Integers keep every digit; of duplicate keys the last one counts, as in every JSON parser. `NaN` and `Infinity` are no
+JSON: they cannot be decoded, and whoever computes a number for an event refuses them, because the encoder would write
+them as null.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The gate: what happens to one event, as a pure function of its bytes, the contract and the active adapters.
 
-It decides between healthy (handed back as the same bytes), healed (handed back changed, with the adapter that did it) and
-quarantined (held with a reason). It stores nothing and counts nothing. The server, the SDK and the offline commands all judge
-with it, so that an event has the same outcome wherever it is judged.
+It decides between healthy (handed back as the same bytes), healed (handed back changed, with the adapter that did it)
+and quarantined (held with a reason). It stores nothing and counts nothing. The server, the SDK and the offline commands
+all judge with it, so that an event has the same outcome wherever it is judged.
 
-Adapters are asked newest first; the first one whose guard holds heals, and its result must satisfy the contract. There is no
-second try: an event for which an adapter is meant, but which that adapter cannot heal, is held.
+Adapters are asked newest first; the first one whose guard holds heals, and its result must satisfy the contract. There
+is no second try: an event for which an adapter is meant, but which that adapter cannot heal, is held.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: OutcomeKind
     raw: bytes
-    """The event after the gate: the very bytes that came when it is healthy or quarantined, new ones when it is healed."""
+    """The event after the gate: the very bytes that came when it is healthy or quarantined, new ones when it is
+    healed."""
     adapter_id: str = ""
     """Adapter that healed or refused it."""
     revision: int = 0
@@ -134,9 +135,10 @@ class Gate:
 
 
 def _broken(raw: bytes, breaches: tuple[Breach, ...], healer: _Healer | None = None) -> Outcome:
-    first = breaches[0]
+    first = breaches[0] if breaches else Breach(path="", rule="", message="breaks the contract")
     return Outcome(
-        kind=OutcomeKind.QUARANTINED, raw=raw, reason=HeldReason.CONTRACT, path=first.path, message=first.message, breaches=breaches,
+        kind=OutcomeKind.QUARANTINED, raw=raw, reason=HeldReason.CONTRACT, breaches=breaches,
+        path=first.path, message=first.message,
         adapter_id=healer.adapter_id if healer else "", revision=healer.revision if healer else 0,
     )  # fmt: skip
 

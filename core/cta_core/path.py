@@ -1,23 +1,24 @@
 """JSON Pointers (RFC 6901) on decoded JSON, with `*` for every member of an array.
 
 This module decides how a field is named and how it is reached: the text form, its parts, one-off access (`get`, `set_`,
-`values`, ...) for the diagnosis, and accessors compiled once per pointer for the hot path of an adapter. It does not know
-what a field means. Adapters, guards, profiles and the diagnosis all call it.
+`values`, ...) for the diagnosis, and accessors compiled once per pointer for the hot path of an adapter. It does not
+know what a field means. Adapters, guards, profiles and the diagnosis all call it.
 
-Text form: `/a/b`, where `~0` stands for `~`, `~1` for `/` and `~2` for `*`. The empty text is the whole event. A part that is
-exactly `*` means every member of the array there, so the key that is literally `*` is written `~2`. A part of digits is a
-key in an object and a position in an array.
+Text form: `/a/b`, where `~0` stands for `~`, `~1` for `/` and `~2` for `*`. The empty text is the whole event. A part
+that is exactly `*` means every member of the array there, so the key that is literally `*` is written `~2`. A part of
+digits is a key in an object and a position in an array.
 
-Parts: the keys themselves, in a tuple, with `"*"` for every member. Only the key `*` needs another name in a tuple: it is the
-part `"~2"`, and therefore a key that looks like `~2`, `~02`, ... has one more `0` there. `key_of` and `part_of` translate; for
-every other key both are the identity.
+Parts: the keys themselves, in a tuple, with `"*"` for every member. Only the key `*` needs another name in a tuple: it
+is the part `"~2"`, and therefore a key that looks like `~2`, `~02`, ... has one more `0` there. `key_of` and `part_of`
+translate; for every other key both are the identity.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Final
 
 from cta_core.errors import EventRefused, InvalidPointer
@@ -33,7 +34,7 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
-"""What `get` and the compiled getters answer where there is nothing."""
+"""What `get` answers where there is nothing."""
 
 Parts = tuple[str, ...]
 
@@ -147,7 +148,7 @@ def set_(obj: Any, parts: Parts, value: Any) -> int:
     if not parts:
         raise EventRefused("the whole event cannot be set")
     nodes = [obj]
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in pairwise(parts):
         nodes = _step_down(nodes, part, following, parts)
     last, count = parts[-1], 0
     for node in nodes:
@@ -157,7 +158,7 @@ def set_(obj: Any, parts: Parts, value: Any) -> int:
             node[:] = [value] * len(node)
             count += len(node)
         else:
-            _put(node, last, value, parts)
+            put(node, last, value, parts)
             count += 1
     return count
 
@@ -176,12 +177,13 @@ def _step_down(nodes: list[Any], part: str, following: str, parts: Parts) -> lis
             if following == EVERY:
                 continue
             value = {}
-            _put(node, part, value, parts)
+            put(node, part, value, parts)
         below.append(value)
     return below
 
 
-def _put(node: Any, part: str, value: Any, parts: Parts) -> None:
+def put(node: Any, part: str, value: Any, parts: Parts) -> None:
+    """Set the value one part below a container; `parts` name the place in the refusal."""
     if isinstance(node, dict):
         node[key_of(part)] = value
         return
@@ -230,108 +232,3 @@ def leaves(obj: Any) -> Iterator[tuple[str, Any]]:
             stack.extend((below, value) for value in reversed(node))
         else:
             yield pointer, node
-
-
-def getter(parts: Parts) -> Callable[[Any], Any]:
-    """`get` for fixed parts without `*`, compiled: the value or `MISSING`."""
-    if EVERY in parts or any(_INDEX.fullmatch(part) for part in parts) or not parts:
-        return lambda obj: get(obj, parts)
-    keys = tuple(key_of(part) for part in parts)
-    if len(keys) == 1:
-        return _getter_1(keys[0])
-    if len(keys) == 2:
-        return _getter_2(*keys)
-    return _getter_n(keys)
-
-
-def _getter_1(key: str) -> Callable[[Any], Any]:
-    def get_1(obj: Any) -> Any:
-        return obj.get(key, MISSING) if type(obj) is dict else MISSING
-
-    return get_1
-
-
-def _getter_2(first: str, second: str) -> Callable[[Any], Any]:
-    def get_2(obj: Any) -> Any:
-        if type(obj) is dict:
-            obj = obj.get(first)
-            if type(obj) is dict:
-                return obj.get(second, MISSING)
-        return MISSING
-
-    return get_2
-
-
-def _getter_n(keys: tuple[str, ...]) -> Callable[[Any], Any]:
-    *above, last = keys
-
-    def get_n(obj: Any) -> Any:
-        for key in above:
-            if type(obj) is not dict:
-                return MISSING
-            obj = obj.get(key)
-        return obj.get(last, MISSING) if type(obj) is dict else MISSING
-
-    return get_n
-
-
-def rewriter(parts: Parts, change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    """An action that replaces every value at the parts by `change(value)` and does nothing where there is none."""
-    if not parts:
-        raise InvalidPointer.of("", "the whole event cannot be replaced; name a field")
-    if EVERY in parts or any(_INDEX.fullmatch(part) for part in parts):
-        return _rewriter_any(parts, change)
-    keys = tuple(key_of(part) for part in parts)
-    if len(keys) == 1:
-        return _rewriter_1(keys[0], change)
-    if len(keys) == 2:
-        return _rewriter_2(*keys, change)
-    return _rewriter_n(keys, change)
-
-
-def _rewriter_1(key: str, change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    def rewrite_1(event: dict[str, Any]) -> None:
-        if key in event:
-            event[key] = change(event[key])
-
-    return rewrite_1
-
-
-def _rewriter_2(first: str, second: str, change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    def rewrite_2(event: dict[str, Any]) -> None:
-        node = event.get(first)
-        if type(node) is dict and second in node:
-            node[second] = change(node[second])
-
-    return rewrite_2
-
-
-def _rewriter_n(keys: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    *above, last = keys
-
-    def rewrite_n(event: dict[str, Any]) -> None:
-        node: Any = event
-        for key in above:
-            if type(node) is not dict:
-                return
-            node = node.get(key)
-        if type(node) is dict and last in node:
-            node[last] = change(node[last])
-
-    return rewrite_n
-
-
-def _rewriter_any(parts: Parts, change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    last = parts[-1]
-
-    def rewrite_any(event: dict[str, Any]) -> None:
-        for node in parents(event, parts):
-            if last == EVERY:
-                if isinstance(node, list):
-                    node[:] = [change(value) for value in node]
-                continue
-            value = child(node, last)
-            if value is not MISSING:
-                _put(node, last, change(value), parts)
-
-    return rewrite_any

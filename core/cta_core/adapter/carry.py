@@ -1,8 +1,9 @@
 """Carrying values from some fields to others, with array members kept in correspondence.
 
-`gather` takes the values at a path as a tree with one list level per `*`; `scatter` writes such a tree to another path, making
-objects and arrays as needed; `uproot` removes what was carried away together with the parents that became empty by it. Move,
-copy, split and merge are made of these three. `/items/*/qty` to `/lines/*/quantity` thus gives line i the quantity of item i.
+`gather` takes the values at a path as a tree with one list level per `*`; `scatter` writes such a tree to another path,
+making objects and arrays as needed; `uproot` removes what was carried away together with the parents that became empty
+by it. Move, copy, split and merge are made of these three. `/items/*/qty` to `/lines/*/quantity` thus gives line i the
+quantity of item i.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def mapped(tree: Any, levels: int, change: Callable[[Any], Any]) -> Any:
 def scatter(event: dict[str, Any], cut: Segments, tree: Any, levels: int) -> None:
     """Write a tree of `levels` list levels to the segments.
 
-    Surplus levels of the tree must hold one and the same value, which is written once; surplus `*` of the target give the
-    value to every member there is. A target that holds another value already raises `EventRefused`.
+    Surplus levels of the tree must hold one and the same value, which is written once; surplus `*` of the target give
+    the value to every member there is. A target that holds another value already raises `EventRefused`.
     """
     _scatter(event, cut, tree, levels, _Target(cut))
 
@@ -90,7 +91,7 @@ def _scatter_members(node: Any, cut: Segments, tree: list[Any], levels: int, tar
     members = get(node, run)
     if members is MISSING:
         members = [MISSING if rest[0] == () else {} for _ in tree]
-        set_(node, run, members)
+        _set(node, run, members, target)
     if type(members) is not list or len(members) != len(tree):
         raise target.refusal("the arrays of source and target do not correspond")
     for index, value in enumerate(tree):
@@ -135,12 +136,16 @@ def _place_member(members: list[Any], index: int, value: Any, target: _Target) -
 def _place(node: Any, run: Parts, value: Any, target: _Target) -> None:
     old = get(node, run)
     if old is MISSING:
-        try:
-            set_(node, run, value)
-        except EventRefused as refused:
-            raise target.refusal(refused.reason) from None
+        _set(node, run, value, target)
     elif not same(old, value):
         raise target.refusal("the target holds another value")
+
+
+def _set(node: Any, run: Parts, value: Any, target: _Target) -> None:
+    try:
+        set_(node, run, value)
+    except EventRefused as refused:
+        raise target.refusal(refused.reason) from None
 
 
 def uproot(event: dict[str, Any], parts: Parts, *, arrays: bool) -> None:

@@ -1,7 +1,7 @@
 """From a program to something that runs: checking it as a whole, compiling guard and steps, and its inverse.
 
-This module decides how guard, conditions and steps work together. The gate, the canary and the diagnosis run what it compiles;
-the API and the file format call `check_program` on everything that comes from outside.
+This module decides how guard, conditions and steps work together. The gate, the canary and the diagnosis run what it
+compiles; the API and the file format call `check_program` on everything that comes from outside.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ class CompiledAdapter:
         self.matches: Predicate = compile_guard(program.guard)
         """Whether the adapter is for an event. Never raises, never changes it."""
         self.apply: Callable[[dict[str, Any]], dict[str, Any]] = _compile_steps(program.steps)
-        """Heal a decoded event in place and hand it back; `EventRefused` when a step cannot, and then the event is to be discarded.
+        """Heal a decoded event in place and hand it back; `EventRefused` when a step cannot, and then the event is to
+        be discarded.
 
-        Which steps run is decided by the event as it arrives: every `when` is asked before the first step changes anything.
+        Which steps run is decided by the event as it arrives: every `when` is asked before the first step changes
+        anything.
         """
 
     def words(self) -> tuple[str, ...]:
@@ -47,7 +49,9 @@ class CompiledAdapter:
         return tuple(dict.fromkeys(loss for step in self.program.steps if (loss := step.loses())))
 
     def inverse(self) -> Program | None:
-        """The program that undoes this one on the events that it accepts, or None where there is none; see `Step.inverse`."""
+        """The program that undoes this one on the events that it accepts, or None where there is none; see
+        `Step.inverse`.
+        """
         return inverse_of(self.program)
 
 
@@ -119,8 +123,8 @@ def _conditional(
 def inverse_of(program: Program) -> Program | None:
     """The inverse of a program: its steps undone in reverse order. It has no guard, because it is for healed events.
 
-    None where a step has no inverse, or where a step's condition asks a field that the program changes: the healed event no
-    longer tells whether the step ran.
+    None where a step has no inverse, or where a step's condition asks a field that the program changes: the healed
+    event no longer tells whether the step ran.
     """
     written = [parse(pointer) for step in program.steps for pointer in step.writes()]
     undone: list[AnyStep] = []

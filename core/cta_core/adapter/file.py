@@ -1,7 +1,7 @@
 """Adapters as files: readable JSON with a header, for review, for version control and for `cta apply`.
 
-This module decides the file format and what it refuses; it reads and writes bytes, not files. A file that was written by a
-newer version names another `format` and is refused as a whole.
+This module decides the file format and what it refuses; it reads and writes bytes, not files. A file that was written
+by a newer version names another `format` and is refused as a whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Guards: conditions on an event's shape that say which events an adapter or a step is for.
 
-An event for which a guard does not hold passes untouched, so that the old-shape events of a mixed stream stay as they are.
-This module decides what a condition means and compiles conditions to one predicate; programs and steps own the conditions.
-Patterns run on a linear-time engine: no text can make a guard hang.
+An event for which a guard does not hold passes untouched, so that the old-shape events of a mixed stream stay as they
+are. This module decides what a condition means and compiles conditions to one predicate; programs and steps own the
+conditions. Patterns run on a linear-time engine: no text can make a guard hang.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
+from cta_core.adapter.access import getter
 from cta_core.adapter.scalar import TYPE_WORDS, Scalar, identity
 from cta_core.errors import InvalidPointer, Violation
-from cta_core.path import EVERY, MISSING, Parts, get, getter, parse, values
+from cta_core.path import EVERY, MISSING, Parts, get, parse, values
 
 Predicate = Callable[[dict[str, Any]], bool]
 """Asks something of one decoded event; never raises and never changes it."""
@@ -33,7 +34,8 @@ class Test(StrEnum):
     ABSENT = "ABSENT"
     """The path does not exist."""
     TYPE = "TYPE"
-    """The value is of one of `types`: JSON Schema's words. `number` is any number, `integer` one without fraction and exponent."""
+    """The value is of one of `types`: JSON Schema's words. `number` is any number, `integer` one without fraction and
+    exponent."""
     EQUALS = "EQUALS"
     """The value is one of `values`; 1, 1.0 and true are three different values."""
     BETWEEN = "BETWEEN"
@@ -43,7 +45,9 @@ class Test(StrEnum):
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One condition on one path. With `*` in the path it holds when it holds for every array member, of which there is one at least."""
+    """One condition on one path. With `*` in the path it holds when it holds for every array member, of which there is
+    one at least.
+    """
 
     path: str
     test: Test

@@ -1,7 +1,7 @@
 """JSON values as adapters see them: their type words, strict equality, and exact readings of numbers.
 
-Strict means what a consumer would notice: 1, 1.0 and true are three different values here, while Python finds them equal.
-Called by guards and steps.
+Strict means what a consumer would notice: 1, 1.0 and true are three different values here, while Python finds them
+equal. Called by guards and steps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ TYPE_WORDS: Final = {
     bool: "boolean",
     type(None): "null",
 }
-"""JSON Schema's word for each Python type of decoded JSON. `integer` is a number written without fraction and exponent."""
+"""JSON Schema's word for each Python type of decoded JSON. `integer` is a number written without fraction and
+exponent."""
 
 
 def type_word(value: Any) -> str:
@@ -91,8 +92,8 @@ def integer_of_text(text: str) -> int | None:
 def number_of_text(text: str) -> int | float | None:
     """The number that the text writes out in JSON's own form, None for any other text.
 
-    Text without fraction and exponent gives an integer with every digit. Otherwise the double must write itself as the same
-    decimal number, else there is none: nothing is rounded unseen.
+    Text without fraction and exponent gives an integer with every digit. Otherwise the double must write itself as the
+    same decimal number, else there is none: nothing is rounded unseen.
     """
     if len(text) > INT_DIGITS or not _NUMBER_TEXT.fullmatch(text):
         return None
@@ -108,6 +109,6 @@ def whole(value: float) -> int | None:
     return int(value) if value.is_integer() and abs(value) <= 2**53 else None
 
 
-def decimal_of(value: int | float) -> Decimal:
+def decimal_of(value: float) -> Decimal:
     """The decimal number that the value's shortest text writes: 19.99 is 1999/100 here, not the nearest double."""
-    return Decimal(value) if type(value) is int else Decimal(repr(value))
+    return Decimal(value) if type(value) is int else Decimal(repr(float(value)))

@@ -1,4 +1,5 @@
-"""What every step of an adapter is: typed parameters, a compiled action on one event, and what is known about its losses.
+"""What every step of an adapter is: typed parameters, a compiled action on one event, and what is known about its
+losses.
 
 A step is a frozen struct with the parameters; its methods say what it reads and writes, what would be wrong with its
 parameters, how it runs, and how it is undone. The kinds live one per file in `steps/`; `steps/__init__.py` is their
@@ -6,8 +7,10 @@ registry. Adapters are made of steps by `program.Program` and run by `compile.co
 
 Three rules hold for every kind, so that no kind has to repeat them:
 
-- **Absent.** A step whose source is absent does nothing. Whether the field was needed is for the contract to say, afterwards.
-- **Null.** A source that is null stays null, unless the step names null: it is no value that could be cast, scaled or mapped.
+- **Absent.** A step whose source is absent does nothing. Whether the field was needed is for the contract to say,
+  afterwards.
+- **Null.** A source that is null stays null, unless the step names null: it is no value that could be cast, scaled or
+  mapped.
 - **Refuse.** A value of another type or form than the step is for, or a target that already holds another value, raises
   `EventRefused`. The half-changed event is discarded by the caller; nothing is guessed and nothing overwritten.
 """
@@ -63,8 +66,8 @@ class Step(Protocol):
     def inverse(self) -> Self | Step | None:
         """The step that undoes this one on every event it accepts, or None where there is none.
 
-        It brings back everything but what `loses` names and what no consumer reads: objects and arrays without members may
-        come or go, and a scaled double may differ in its last binary digit.
+        It brings back everything but what `loses` names and what no consumer reads: objects and arrays without members
+        may come or go, and a scaled double may differ in its last binary digit.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Breaches: which rule of the contract a field broke, told without the value that broke it.
 
-Turns the validator's errors into our own words, because its messages quote payload values. What is expected comes from the
-contract and may be shown. Called by the contract only.
+Turns the validator's errors into our own words, because its messages quote payload values. What is expected comes from
+the contract and may be shown. Called by the contract only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A contract: a JSON Schema 2020-12, checked and compiled once, that says which events are healthy.
 
-Two validators stand behind it. The exact one (jsonschema-rs, formats asserted) has the last word. The fast one decodes bytes
-straight into msgspec types and may only accept: what it refuses, or a schema that it does not understand, goes to the exact
-one. The gate calls `accepts` and `holds`, everybody who has to tell why calls `violations`, the diagnosis reads `fields`.
+Two validators stand behind it. The exact one (jsonschema-rs, formats asserted) has the last word. The fast one decodes
+bytes straight into msgspec types and may only accept: what it refuses, or a schema that it does not understand, goes to
+the exact one. The gate calls `accepts` and `holds`, everybody who has to tell why calls `violations`, the diagnosis
+reads `fields`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Contract:
         self.holds = validator.is_valid
         """Whether a decoded event is healthy, by the exact validator."""
         self.fast = compile_fast(schema)
-        """Decodes bytes that are surely healthy, and raises for all others; None for a schema that it does not understand."""
+        """Decodes bytes that are surely healthy, and raises for all others; None for a schema that it does not
+        understand."""
 
     def violations(self, event: dict[str, Any]) -> tuple[Breach, ...]:
         """Every rule that a decoded event breaks; empty for a healthy one."""

@@ -1,7 +1,7 @@
 """The fast accept of a contract: bytes are decoded straight into msgspec types, which validate while they decode.
 
-It decides one thing: that an event is surely healthy. A refusal says nothing, and the exact validator is asked. Fields that the
-contract does not name are only checked to be JSON. Called by `Contract.accepts` and by the gate.
+It decides one thing: that an event is surely healthy. A refusal says nothing, and the exact validator is asked. Fields
+that the contract does not name are only checked to be JSON. Called by `Contract.accepts` and by the gate.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class FastAccept:
         for check in self._checks:
             if not check(event):
                 return False
-        # The decoder skips members that the contract does not name: it sees their syntax, but neither depth nor encoding.
+        # The decoder skips members that the contract does not name: it sees their syntax, but neither depth nor
+        # encoding.
         return not self._open or (_shallow(raw, max_depth) and _is_utf8(raw))
 
 

@@ -1,8 +1,8 @@
 """The contract's own words about each field: types, whether it is required, constants, bounds, descriptions.
 
-Reads a JSON Schema as a person would, through `properties`, `items`, local references and `allOf`; it validates nothing. What
-only holds in some alternative (`anyOf`, `oneOf`, `if`) gives types and nothing more. Called by the diagnosis, which needs the
-words and not a verdict, through `Contract.fields`.
+Reads a JSON Schema as a person would, through `properties`, `items`, local references and `allOf`; it validates
+nothing. What only holds in some alternative (`anyOf`, `oneOf`, `if`) gives types and nothing more. Called by the
+diagnosis, which needs the words and not a verdict, through `Contract.fields`.
 """
 
 from __future__ import annotations

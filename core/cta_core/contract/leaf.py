@@ -1,15 +1,18 @@
 """From the JSON Schema of one value to the msgspec type that accepts only what the schema accepts.
 
-The type may be narrower than the schema (`1.0` is an integer for the schema and not for the type): whoever gets a refusal asks
-the exact validator. It must never be wider. A schema with a keyword that has no exact counterpart has no type. Called by
-`shape`, which builds whole objects from these.
+The type may be narrower than the schema (`1.0` is an integer for the schema and not for the type): whoever gets a
+refusal asks the exact validator. It must never be wider. A schema with a keyword that has no exact counterpart has no
+type. Called by `shape`, which builds whole objects from these.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, Union
+from functools import reduce
+from operator import or_
+from types import GenericAlias
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -87,7 +90,7 @@ def union(types: list[Any]) -> Any:
         return None
     if any(one is Any for one in types):
         return Any
-    joined = types[0] if len(types) == 1 else Union[tuple(types)]  # noqa: UP007 - the members are known at run time only
+    joined = reduce(or_, types)
     return joined if usable(joined) else None
 
 
@@ -108,14 +111,18 @@ def _of_kind(kind: str, schema: dict[str, Any], value_of: ValueType, object_type
             return _bounded(schema, whole=True)
         case "number":
             whole, fraction = _bounded({**schema, "type": "integer"}, whole=True), _bounded(schema, whole=False)
-            return None if whole is None or fraction is None else Union[whole, fraction]
+            return None if whole is None or fraction is None else whole | fraction
         case "boolean":
             return bool
         case "null":
             return type(None)
         case "array":
             members = value_of(schema.get("items", True))
-            return None if members is None else _sized(list[members], schema.get("minItems"), schema.get("maxItems"))
+            return (
+                None
+                if members is None
+                else _sized(GenericAlias(list, (members,)), schema.get("minItems"), schema.get("maxItems"))
+            )
         case "object":
             return object_type(schema)
         case _:
@@ -140,7 +147,8 @@ def _bounded(schema: dict[str, Any], *, whole: bool) -> Any:
     """An integer or a double within the schema's bounds."""
     bounds: dict[str, Any] = {}
     for word, name, exclusive in (
-        ("minimum", "ge", "gt"), ("exclusiveMinimum", "gt", "ge"), ("maximum", "le", "lt"), ("exclusiveMaximum", "lt", "le"),
+        ("minimum", "ge", "gt"), ("exclusiveMinimum", "gt", "ge"),
+        ("maximum", "le", "lt"), ("exclusiveMaximum", "lt", "le"),
     ):  # fmt: skip
         bound = schema.get(word)
         if bound is None:
@@ -181,7 +189,8 @@ def _listed(schema: dict[str, Any]) -> Any:
             names.append(value)
     if not names:
         return None
-    literal = Literal[tuple(names)]  # the values are known at run time only
+    literal: Any = Literal
+    literal = literal[tuple(names)]
     return literal if usable(literal) else None
 
 

@@ -1,8 +1,8 @@
 """Learning a contract from healthy events, and completing a declared one by what was learned.
 
-`learn` writes down the shape that all events share: types, nesting, arrays, and which fields are never missing. It invents no
-enumerations and no ranges, because a value that was not seen yet is no failure. `merge` lets the declared contract decide
-wherever it says something. Called when a stream has no contract, and by the offline diagnosis.
+`learn` writes down the shape that all events share: types, nesting, arrays, and which fields are never missing. It
+invents no enumerations and no ranges, because a value that was not seen yet is no failure. `merge` lets the declared
+contract decide wherever it says something. Called when a stream has no contract, and by the offline diagnosis.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class _Shape:
 
 
 class LearnOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is learned besides types, nesting and presence. Both are for contracts that a person reads before they are used."""
+    """What is learned besides types, nesting and presence. Both are for contracts that a person reads before they are
+    used.
+    """
 
     enums: int = 0
     """Texts with at most so many different values become an enumeration; 0 learns none."""

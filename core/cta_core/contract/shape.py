@@ -1,8 +1,9 @@
 """The shape of a contract: its objects as a tree of members, each with a msgspec type or marked for an exact check.
 
-A schema is understood when its root is an object of `properties`; inside, whatever has no exact msgspec type is decoded as it
-comes and asked of the exact validator, value by value. So one unusual field costs a check and not the fast way of the whole
-contract. `fast` turns the shape into a decoder; the gate's typed lane reads it to derive the shape of drifted events.
+A schema is understood when its root is an object of `properties`; inside, whatever has no exact msgspec type is decoded
+as it comes and asked of the exact validator, value by value. So one unusual field costs a check and not the fast way of
+the whole contract. `fast` turns the shape into a decoder; the gate's typed lane reads it to derive the shape of drifted
+events.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class _Reader:
         """What a member holds."""
         plain = self.resolve(schema)
         if isinstance(plain, dict) and plain.get("type") == "object" and plain.get("properties"):
-            below = self.below(schema, lambda: self.shape(plain))
+            below: Shape | None = self.below(schema, lambda: self.shape(plain))
             if below is not None:
                 return below
         own = schema if isinstance(schema, dict) else {} if schema is True else {"not": {}}

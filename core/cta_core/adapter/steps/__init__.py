@@ -1,4 +1,7 @@
-"""The kinds of steps, one per file, and their registry. A new kind is a file here, a line below and a case in the tests."""
+"""The kinds of steps, one per file, and their registry.
+
+A new kind is a file here, a line in each of the two tables below, and its rows in `tests/core/adapter/steps`.
+"""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import JsonType, integer_of_text, number_of_text, type_word, whole
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 MAX_WIDTH: Final = 100
 """Digits to pad to. Codes and account numbers have up to 34; a larger width is a slip."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.step import Action, StepBase, pointer_problems
-from cta_core.adapter.timeformat import EPOCHS, Form, form_of, reader, writer
-from cta_core.adapter.zone import SECOND, Zone, zone_of
+from cta_core.adapter.times import EPOCHS, SECOND, Form, Zone, form_of, reader, writer, zone_of
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 MAX_DIGITS: Final = 9
 """Digits of a fraction: nanoseconds, the finest that clocks send."""
@@ -18,9 +18,10 @@ MAX_DIGITS: Final = 9
 class DateTime(StepBase, tag="datetime", frozen=True, kw_only=True):
     """Convert a date or time exactly.
 
-    Formats are `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `rfc3339`, `rfc2822`, `date`, or a pattern of the directives
-    %Y %y %m %d %H %I %M %S %f %p %b %B %a %A %z (and %-m %-d %-H %-I without leading zeros). What does not parse to the
-    letter refuses, and so does a time of which the target cannot hold every part: fractions are cut only when they are zeros.
+    Formats are `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `rfc3339`, `rfc2822`, `date`, or a pattern of the
+    directives %Y %y %m %d %H %I %M %S %f %p %b %B %a %A %z (and %-m %-d %-H %-I without leading zeros). What does not
+    parse to the letter refuses, and so does a time of which the target cannot hold every part: fractions are cut only
+    when they are zeros.
     """
 
     path: str
@@ -30,11 +31,13 @@ class DateTime(StepBase, tag="datetime", frozen=True, kw_only=True):
     target: str
     """Format by the contract."""
     source_zone: str = ""
-    """Zone of a source that names none: `+05:30`, `UTC`, `Europe/Berlin`. Empty: the zone of the target, the clock stays."""
+    """Zone of a source that names none: `+05:30`, `UTC`, `Europe/Berlin`. Empty: the zone of the target, the clock
+    stays."""
     target_zone: str = "UTC"
     """Zone that the target shows."""
     digits: int = 0
-    """Digits of the target's fraction; 0 means none (six for %f). `epoch_s` with digits is a number, every other epoch an integer."""
+    """Digits of the target's fraction; 0 means none (six for %f). `epoch_s` with digits is a number, every other epoch
+    an integer."""
     zulu: bool = True
     """Whether UTC is written `Z`, and not `+00:00`."""
 

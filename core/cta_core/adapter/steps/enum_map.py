@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import Scalar, identity
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 MAX_ENTRIES: Final = 10_000
 """Entries of one map. The longest code lists in use (ISO 639-3, airports) have 8,000 to 10,000."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 
 class Letters(StrEnum):

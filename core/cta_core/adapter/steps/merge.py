@@ -102,9 +102,9 @@ class Merge(StepBase, tag="merge", frozen=True, kw_only=True):
         def join(values: list[Any]) -> Any:
             if all(value is MISSING for value in values):
                 return MISSING
-            if null_as is None and all(value is None or value is MISSING for value in values):
-                if skip or all(value is None for value in values):
-                    return None
+            # All null is null; with skip_missing, null and missing are the same.
+            if null_as is None and all(value is None or (skip and value is MISSING) for value in values):
+                return None
             parts: list[str] = []
             for source, value in zip(sources, values, strict=True):
                 if type(value) is str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cta_core.adapter.access import getter, plain
 from cta_core.adapter.carry import gather, scatter, segments, uproot
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import Violation
-from cta_core.path import MISSING, parse
+from cta_core.path import MISSING, Parts, key_of, parse
 
 
 class Move(StepBase, tag="move", frozen=True, kw_only=True):
@@ -36,18 +37,9 @@ class Move(StepBase, tag="move", frozen=True, kw_only=True):
 
     def compile(self) -> Action:
         """See `Step.compile`."""
-        source, target = segments(self.source), segments(self.target)
-        source_parts = parse(self.source)
-        levels = len(source) - 1
-        arrays = len(target) >= len(source)
-
-        def move(event: dict[str, Any]) -> None:
-            tree = gather(event, source)
-            if tree is not MISSING:
-                uproot(event, source_parts, arrays=arrays)
-                scatter(event, target, tree, levels)
-
-        return move
+        source, target = parse(self.source), parse(self.target)
+        anywhere = _anywhere(self.source, self.target)
+        return _by_keys(source, target, anywhere) if plain(source) and plain(target) else anywhere
 
     def inverse(self) -> Move | None:
         """See `Step.inverse`."""
@@ -60,3 +52,37 @@ class Move(StepBase, tag="move", frozen=True, kw_only=True):
     def words(self) -> str:
         """See `Step.words`."""
         return f"move {self.source} to {self.target}"
+
+
+def _anywhere(source: str, target: str) -> Action:
+    """The move between any two places."""
+    taken, given = segments(source), segments(target)
+    parts, levels, arrays = parse(source), len(taken) - 1, len(given) >= len(taken)
+
+    def move(event: dict[str, Any]) -> None:
+        tree = gather(event, taken)
+        if tree is not MISSING:
+            uproot(event, parts, arrays=arrays)
+            scatter(event, given, tree, levels)
+
+    return move
+
+
+def _by_keys(source: Parts, target: Parts, anywhere: Action) -> Action:
+    """The usual move, between keys of objects that are there; whatever is unusual goes to `anywhere`."""
+    parent_of, new_parent_of = getter(source[:-1]), getter(target[:-1])
+    key, new_key = key_of(source[-1]), key_of(target[-1])
+    # Where one place is inside the other, taking the value out changes what stands at the target.
+    inside = target[: len(source)] == source or source[: len(target)] == target
+
+    def move(event: dict[str, Any]) -> None:
+        parent = parent_of(event)
+        if type(parent) is not dict or key not in parent:
+            return
+        new_parent = new_parent_of(event)
+        if inside or len(parent) == 1 or type(new_parent) is not dict or new_key in new_parent:
+            anywhere(event)
+        else:
+            new_parent[new_key] = parent.pop(key)
+
+    return move

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import Scalar, identity
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import Violation
-from cta_core.path import EVERY, child, key_of, parents, parse, rewriter
+from cta_core.path import EVERY, child, key_of, parents, parse
 
 
 class NullAction(StrEnum):

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import JsonType, number_of_text, whole
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 _SIGNS = ("+", "-")
 
@@ -83,7 +84,8 @@ class NumberFormat(StepBase, tag="number_format", frozen=True, kw_only=True):
         return read
 
     def _pattern(self) -> re.Pattern[str]:
-        # The groups: sign before the prefix, sign after it, whole part, fraction. Each piece starts with another character,
+        # The groups: sign before the prefix, sign after it, whole part, fraction. Each piece starts with another
+        # character,
         # so that the pattern runs in linear time on any text.
         group = re.escape(self.group)
         digits = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+" if self.group else "[0-9]+"

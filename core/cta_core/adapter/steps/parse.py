@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.adapter.steps.serialise import Serialise
 from cta_core.errors import EventRefused, Violation
 from cta_core.event import DEFAULT_LIMITS, depth_exceeds
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 
 class Parse(StepBase, tag="parse", frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""`scale`: a number in another unit, also one unit per label (minor units by currency) and with an offset (Fahrenheit)."""
+"""`scale`: a number in another unit, also with an offset (Fahrenheit) or by label (minor units by currency)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import EXACT, JsonType, Scalar, decimal_of, identity, type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, InvalidPointer, Violation
-from cta_core.path import EVERY, Parts, get, parse, rewriter, set_, values
+from cta_core.path import EVERY, Parts, get, parse, set_, values
 
 Change = Callable[[Any], Any]
 
@@ -25,7 +26,8 @@ _SAFE: Final = 2**53
 """Up to here every integer is a double; a larger whole result stays an integer, so that no digit is lost."""
 
 _LARGEST: Final = 10**40
-"""Below it a product with a factor (17 digits at most) fits into the 60 digits that are counted with. Whole units know no limit."""
+"""Below it a product with a factor (17 digits at most) fits into the 60 digits that are counted with. Whole units know
+no limit."""
 
 
 class ScaleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,8 +43,8 @@ class ScaleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Scale(StepBase, tag="scale", frozen=True, kw_only=True):
     """Convert a number: out = in * numerator / denominator + offset.
 
-    It counts with the decimal numbers that are written, not with their nearest doubles: 1999 / 100 is 19.99 and 19.99 * 100
-    is 1999.
+    It counts with the decimal numbers that are written, not with their nearest doubles: 1999 / 100 is 19.99 and 19.99 *
+    100 is 1999.
     """
 
     path: str
@@ -200,7 +202,9 @@ def _members(parts: Parts) -> int:
 
 
 def _whole_units(numerator: int, denominator: int, to: JsonType | None, exact: Change) -> Change:
-    """The fast way for integers and whole factors: exact for integers of any size, and one correct rounding in the division."""
+    """The fast way for integers and whole factors: exact for integers of any size, and one correct rounding in the
+    division.
+    """
 
     def convert(value: Any) -> Any:
         if type(value) is not int:
@@ -211,12 +215,15 @@ def _whole_units(numerator: int, denominator: int, to: JsonType | None, exact: C
             return float(quotient) if to is JsonType.NUMBER and -_SAFE <= quotient <= _SAFE else quotient
         if to is JsonType.INTEGER or not -_LARGEST < value < _LARGEST:
             return exact(value)
-        return product / denominator
+        try:
+            return product / denominator
+        except OverflowError:
+            return exact(value)  # which refuses it in its own words
 
     return convert
 
 
-def _result(number: Decimal, value: int | float, to: JsonType | None, path: str) -> int | float:
+def _result(number: Decimal, value: float, to: JsonType | None, path: str) -> int | float:
     """The JSON number for an exact result."""
     is_whole = number == number.to_integral_value()
     if to is JsonType.INTEGER:

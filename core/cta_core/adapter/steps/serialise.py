@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import Violation
 from cta_core.event import encode
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 if TYPE_CHECKING:
     from cta_core.adapter.steps.parse import Parse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from cta_core.adapter.carry import gather, mapped, scatter, segments, uproot
@@ -86,7 +87,7 @@ class Split(StepBase, tag="split", frozen=True, kw_only=True):
             if not keep:
                 uproot(event, source_parts, arrays=True)
             for index, target in targets:
-                scatter(event, target, mapped(parts, levels, lambda found, index=index: found[index]), levels)
+                scatter(event, target, mapped(parts, levels, itemgetter(index)), levels)
 
         return split
 

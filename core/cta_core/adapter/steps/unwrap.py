@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.adapter.steps.wrap import Wrap, WrapForm, form_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
 
 
 class Unwrap(StepBase, tag="unwrap", frozen=True, kw_only=True):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse, rewriter
+from cta_core.path import parse
+
+if TYPE_CHECKING:
+    from cta_core.adapter.steps.unwrap import Unwrap
 
 
 class WrapForm(StrEnum):
@@ -61,7 +65,7 @@ class Wrap(StepBase, tag="wrap", frozen=True, kw_only=True):
             return lambda value: None if value is None else [{key: value}]
         return lambda value: None if value is None else [value]
 
-    def inverse(self) -> StepBase:
+    def inverse(self) -> Unwrap:
         """See `Step.inverse`."""
         from cta_core.adapter.steps.unwrap import Unwrap  # noqa: PLC0415 - the two name each other
 

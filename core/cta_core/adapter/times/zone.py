@@ -1,7 +1,7 @@
 """Time zones of an adapter: fixed offsets and IANA names, and the one reading of a wall clock, if there is one.
 
-Decides how far a wall clock is from UTC. A wall clock that shows an hour twice or never (the change of summer time) has no
-single reading and raises `ValueError`; the datetime step turns that into a refusal.
+Decides how far a wall clock is from UTC. A wall clock that shows an hour twice or never (the change of summer time) has
+no single reading and raises `ValueError`; the datetime step turns that into a refusal.
 """
 
 from __future__ import annotations
