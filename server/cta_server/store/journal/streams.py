@@ -89,7 +89,8 @@ class Streams(Part):
                 conn.execute(statement, (stream_id,))
             decisions.record(conn, (decision,))
             next_revision(conn)  # watchers of the revision look again
-            # A row that is gone has no revision that tells of it: watchers compare this count, and start anew if it grew.
+            # A row that is gone has no revision that tells of it: watchers compare this count, and start anew if it
+            # grew.
             conn.execute(
                 """INSERT INTO settings VALUES ('deletions', '1')
                     ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"""
