@@ -62,6 +62,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "NOT_IN_THIS_VERSION": "`cta system info` lists what this server can do.",
     "INTERNAL": "The server's log has more under this error id.",
     "RESUME_TOKEN_EXPIRED": "Start again without a token.",
+    "UNAUTHENTICATED": "Give the server's token with --token or CTA_TOKEN.",
+    "STORE_UNAVAILABLE": "Look at the server's disk and log, then repeat.",
 }
 """What a person can do, by `ErrorReason`."""
 

@@ -1,0 +1,121 @@
+"""`cta runs`: passes of batches through a consumer's stages, with their traces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import click
+from google.protobuf.json_format import Parse, ParseError
+
+from cta.v1.run_pb2 import Run, TraceEvent, TraceKind
+from cta.v1.run_service_pb2 import GetRunRequest, ListRunsRequest, RecordRunRequest, WatchRunRequest, WatchRunResponse
+from cta_client import watches
+from cta_client.cli import complete, inputs
+from cta_client.cli.pages import collect
+from cta_client.cli.table import Column, Table, section, sheet
+from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, limit, verb
+from cta_client.cli.words import ago, clock, count, seconds, span, word
+
+RUNS: Table[Run] = Table(
+    columns=(
+        Column("RUN", lambda each: each.run_id, least=30),
+        Column("TIME", lambda each: clock(each.create_time)[11:]),
+        Column("EVENTS", lambda each: count(each.event_count), right=True),
+        Column("FAILED", lambda each: count(each.failed_count), right=True),
+        Column("TOOK", lambda each: span(seconds(each.duration)), right=True, least=6),
+        Column("STREAM", lambda each: each.stream_id, grow=True, least=16),
+    ),
+    note=lambda each: f"repeats {each.rerun_of} with {each.adapter_id}" if each.rerun_of else "",
+    empty="No runs. `cta events process --run-stages` and sources make them.",
+)
+
+TRACE: Table[TraceEvent] = Table(
+    columns=(
+        Column("KIND", lambda each: word(TraceKind, each.kind)),
+        Column("STAGE", lambda each: each.stage),
+        Column("TOOK", lambda each: span(seconds(each.duration)), right=True),
+        Column("EVENT", lambda each: each.event_id or "the batch"),
+        Column("WHAT", lambda each: ": ".join(filter(None, (each.tool, each.error_type, each.message))), grow=True),
+    ),
+    empty="The trace is empty.",
+)
+
+
+@click.group()
+def runs() -> None:
+    """Passes of batches through a consumer's stages, with their traces."""
+
+
+@verb(runs, "list", "cta runs list --stream payments --failed", "cta runs list --watch")
+@click.option(
+    "--stream", "stream_id", default="", metavar="STREAM", help="Only this stream's.", shell_complete=complete.streams
+)
+@click.option("--failed", "failed_only", is_flag=True, help="Only runs with failures.")
+@limit(20)
+@click.option("--watch", is_flag=True, help="Follow runs as they end.")
+async def list_(session: Session, *, stream_id: str, failed_only: bool, limit: int, watch: bool) -> None:
+    """List runs, newest first, or follow them."""
+    if not watch:
+        request = ListRunsRequest(stream_id=stream_id, failed_only=failed_only)
+        answer = await collect(session.client.runs.ListRuns, request, limit)
+        if session.out.json:
+            return session.out.document(answer)
+        return session.out.lines(RUNS.lines(answer.runs, session.out.width))
+
+    def start(_token: str) -> AsyncIterator[WatchRunResponse]:
+        return aiter(session.client.runs.WatchRun(WatchRunRequest(stream_id=stream_id)))
+
+    show = RUNS.stream(session.out.width)
+    async for message in watches.resumed(session.client, start, patience=WATCH_PATIENCE_SECONDS):
+        if isinstance(message, watches.Stale):
+            session.stale(message)
+        elif session.out.json:
+            session.out.entry(message)
+        else:
+            for run in message.runs:
+                if run.failed_count or not failed_only:
+                    session.out.lines(show(run))
+            if message.left_out_count:
+                session.out.note(f"  ({count(message.left_out_count)} more ended)")
+    return None
+
+
+@verb(runs, "show", "cta runs show run_...")
+@click.argument("run_id", metavar="RUN", shell_complete=complete.runs)
+async def show(session: Session, *, run_id: str) -> None:
+    """Show one run with its trace."""
+    answer = await session.client.runs.GetRun(GetRunRequest(run_id=run_id))
+    if session.out.json:
+        return session.out.document(answer)
+    found, width = answer.run, session.out.width
+    session.out.lines(
+        sheet(
+            (
+                ("run", found.run_id),
+                ("stream", found.stream_id),
+                ("began", f"{clock(found.create_time)} ({ago(found.create_time, session.now)})"),
+                ("events", f"{count(found.event_count)}, {count(found.failed_count)} failed"),
+                ("took", span(seconds(found.duration))),
+                ("repeats", found.rerun_of),
+                ("adapter", found.adapter_id),
+            ),
+            width,
+        )
+    )
+    session.out.lines([section("Trace")])
+    return session.out.lines(TRACE.lines(found.trace, width))
+
+
+@verb(runs, "record", "cta runs record run.json")
+@click.argument("file", type=inputs.Content(), metavar="FILE|-")
+@click.option("--request-id", default="", metavar="TEXT", help="Repeating with the same id records one run.")
+async def record(session: Session, *, file: bytes, request_id: str) -> None:
+    """Record a run of a consumer outside: a Run of the API as proto-JSON."""
+    try:
+        run = Parse(file, Run())
+    except ParseError as error:
+        raise click.UsageError(f"The file is no Run: {error}") from error
+    answer = await session.client.runs.RecordRun(RecordRunRequest(run=run, request_id=request_id))
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.note(f"Recorded as {answer.run.run_id}.")

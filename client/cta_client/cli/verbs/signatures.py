@@ -1,0 +1,148 @@
+"""`cta signatures`: the memory of what healed what."""
+
+from __future__ import annotations
+
+import click
+
+from cta.v1.signature_pb2 import Signature
+from cta.v1.signature_service_pb2 import (
+    DeleteSignatureRequest,
+    ExportSignaturesRequest,
+    FindSimilarSignaturesRequest,
+    GetSignatureRequest,
+    ImportSignaturesRequest,
+    ListSignaturesRequest,
+    SimilarSignature,
+)
+from cta_client.cli import complete, inputs
+from cta_client.cli.pages import collect
+from cta_client.cli.table import Column, Table, sheet
+from cta_client.cli.verb import Session, limit, verb
+from cta_client.cli.words import ago, clock, count
+
+_signature = click.argument("signature_id", metavar="SIGNATURE", shell_complete=complete.signatures)
+_of_stream = click.option(
+    "--stream",
+    "stream_id",
+    default="",
+    metavar="STREAM",
+    help="Only those learned on it.",
+    shell_complete=complete.streams,
+)
+
+SIGNATURES: Table[Signature] = Table(
+    columns=(
+        Column("SIGNATURE", lambda each: each.signature_id),
+        Column("FOUND AGAIN", lambda each: count(each.hit_count), right=True),
+        Column("CONFIRMED", lambda each: count(each.confirmed_count), right=True),
+        Column("REFUSED", lambda each: count(each.refused_count), right=True),
+        Column("STREAM", lambda each: each.stream_id, grow=True),
+    ),
+    note=lambda each: f"{each.headline}{' (retired)' if each.retired else ''}",
+    empty="No signatures yet. The loop keeps one for every fix that it promotes.",
+)
+
+SIMILAR: Table[SimilarSignature] = Table(
+    columns=(
+        Column("LIKENESS", lambda each: f"{each.likeness:.2f}", right=True),
+        Column("SIGNATURE", lambda each: each.signature.signature_id),
+        Column("STREAM", lambda each: each.signature.stream_id, grow=True),
+    ),
+    note=lambda each: each.signature.headline,
+    empty="No signature is like this incident.",
+)
+
+
+@click.group()
+def signatures() -> None:
+    """The memory of what healed what."""
+
+
+@verb(signatures, "list", "cta signatures list --stream payments")
+@_of_stream
+@limit(20)
+async def list_(session: Session, *, stream_id: str, limit: int) -> None:
+    """List signatures, newest first."""
+    request = ListSignaturesRequest(stream_id=stream_id)
+    answer = await collect(session.client.signatures.ListSignatures, request, limit)
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.lines(SIGNATURES.lines(answer.signatures, session.out.width))
+
+
+@verb(signatures, "show", "cta signatures show sig_...")
+@_signature
+async def show(session: Session, *, signature_id: str) -> None:
+    """Show one signature: what it looked like, and how its fix did."""
+    answer = await session.client.signatures.GetSignature(GetSignatureRequest(signature_id=signature_id))
+    if session.out.json:
+        return session.out.document(answer)
+    found = answer.signature
+    return session.out.lines(
+        sheet(
+            (
+                ("signature", found.signature_id),
+                ("heals", found.headline),
+                ("stream", found.stream_id),
+                ("fingerprint", found.fingerprint),
+                ("learned", f"{clock(found.create_time)} ({ago(found.create_time, session.now)})"),
+                ("found again", count(found.hit_count)),
+                ("confirmed", count(found.confirmed_count)),
+                ("refused", count(found.refused_count)),
+                ("steps", count(len(found.program.steps))),
+                ("retired", "yes: it is no longer used" if found.retired else ""),
+                ("revision", str(found.revision)),
+            ),
+            session.out.width,
+        )
+    )
+
+
+@verb(signatures, "similar", "cta signatures similar inc_...")
+@click.argument("incident_id", metavar="INCIDENT", shell_complete=complete.incidents)
+@click.option("--limit", default=3, show_default=True, metavar="N", help="Most signatures.")
+async def similar(session: Session, *, incident_id: str, limit: int) -> None:
+    """Find signatures that look like an incident."""
+    answer = await session.client.signatures.FindSimilarSignatures(
+        FindSimilarSignaturesRequest(incident_id=incident_id, limit=limit)
+    )
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.lines(SIMILAR.lines(answer.signatures, session.out.width))
+
+
+@verb(signatures, "delete", "cta signatures delete sig_... --yes")
+@_signature
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+async def delete(session: Session, *, signature_id: str, yes: bool, actor: str) -> None:
+    """Forget a signature: the same drift is then analysed from the beginning."""
+    if not yes:
+        click.confirm(f"Delete signature {signature_id}?", abort=True, err=True)
+    answer = await session.client.signatures.DeleteSignature(
+        DeleteSignatureRequest(signature_id=signature_id, actor=actor)
+    )
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.note(f"Signature {signature_id} is deleted.")
+
+
+@verb(signatures, "export", "cta signatures export > signatures.json")
+@_of_stream
+async def export(session: Session, *, stream_id: str) -> None:
+    """Write signatures as a file."""
+    answer = await session.client.signatures.ExportSignatures(ExportSignaturesRequest(stream_id=stream_id))
+    if session.out.json:
+        return session.out.document(answer)
+    return click.echo(answer.file.decode().rstrip("\n"))
+
+
+@verb(signatures, "import", "cta signatures import signatures.json")
+@click.argument("file", type=inputs.Content(), metavar="FILE|-")
+@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+async def import_(session: Session, *, file: bytes, actor: str) -> None:
+    """Take signatures out of such a file. Their fixes are proved again before they are used."""
+    answer = await session.client.signatures.ImportSignatures(ImportSignaturesRequest(file=file, actor=actor))
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.note(f"{count(answer.imported_count)} new, {count(answer.known_count)} known already.")
