@@ -136,7 +136,11 @@ def test_a_stream_that_gets_worse_is_rolled_back() -> None:
 def test_late_inputs_change_nothing() -> None:
     """A verdict on another adapter, or a second analysis, is ignored."""
     proposed = analysed(opened(), context()).incident
-    for late in (verdict("adp_9", Verdict.PASS), machine.AnalysisFailed(attempt=1, why=""), machine.BakeDone(adapter_id="adp_1")):
+    for late in (
+        verdict("adp_9", Verdict.PASS),
+        machine.AnalysisFailed(attempt=1, why=""),
+        machine.BakeDone(adapter_id="adp_1"),
+    ):
         following = step(proposed, late, context())
         assert not following.moved
         assert following.incident == proposed

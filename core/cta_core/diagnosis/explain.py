@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cta_core.adapter.compile import compile_program
 from cta_core.adapter.program import Program
+from cta_core.diagnosis.guards import guard_for
 from cta_core.diagnosis.report import Decision, Proposal, Report, Severity, Symptom
 from cta_core.diagnosis.symptoms import Finding
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def explain(case: Case, found: Sequence[Finding], solution: Solution, options: Options) -> Report:
     """The report of a solution."""
     del options
-    program = Program(steps=solution.steps) if solution.steps else None
+    program = _program(case, solution)
     symptoms = tuple(
         Symptom(
             symptom_id=f"S{index + 1}",
@@ -51,3 +52,16 @@ def explain(case: Case, found: Sequence[Finding], solution: Solution, options: O
         question="Which values belong to " + ", ".join(solution.open_paths) + "?" if solution.decision is Decision.ESCALATE else "",
         held=solution.trial.held if solution.trial else 0, baseline_count=case.healthy.count, drifted_count=case.drifted.count,
     )  # fmt: skip
+
+
+def _program(case: Case, solution: Solution) -> Program | None:
+    """The steps behind a guard that keeps healthy events out of their way."""
+    if not solution.steps:
+        return None
+    trial = solution.trial
+    changed = [
+        event
+        for row, event in enumerate(case.drifted.events)
+        if trial is None or (trial.touched[row] and trial.healed[row] is not None)
+    ]
+    return Program(guard=guard_for(solution.steps, case.healthy.events, changed), steps=solution.steps)

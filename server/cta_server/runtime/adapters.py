@@ -25,7 +25,13 @@ from cta_server.runtime.ports import StaleRevision
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
 
-PROMOTABLE: Final = (AdapterState.PROPOSED, AdapterState.CANARY, AdapterState.REJECTED, AdapterState.ROLLED_BACK, AdapterState.RETIRED)
+PROMOTABLE: Final = (
+    AdapterState.PROPOSED,
+    AdapterState.CANARY,
+    AdapterState.REJECTED,
+    AdapterState.ROLLED_BACK,
+    AdapterState.RETIRED,
+)
 """States from which a person may promote: a former decision can be revised, in the open."""
 
 
@@ -150,7 +156,13 @@ class Adapters:
             why = "the adapter has no canary with verdict PASS; run one, or promote without_canary with a comment"
             raise AdapterWrongState("promote", adapter.state, (), why)
         changed = await self._change(
-            [adapter], AdapterState.ACTIVE, action="promote", expected=expected, request_id=request_id, actor=actor, why=comment
+            [adapter],
+            AdapterState.ACTIVE,
+            action="promote",
+            expected=expected,
+            request_id=request_id,
+            actor=actor,
+            why=comment,
         )
         if self.on_promoted is not None:
             self.on_promoted(adapter.stream_id)
@@ -169,18 +181,39 @@ class Adapters:
             incident = await self._incidents.get(adapter.incident_id)
             if incident.adapter_id == adapter_id and incident.state in (State.PROMOTED, State.RESOLVED):
                 # The incident it healed is told, so that its story stays whole and its signature is blamed.
-                await self._incidents.roll_back(adapter.incident_id, request_id=request_id, actor=actor, comment=comment)
+                await self._incidents.roll_back(
+                    adapter.incident_id, request_id=request_id, actor=actor, comment=comment
+                )
                 return await self.get(adapter_id)
         changed = await self._change(
-            [adapter], AdapterState.ROLLED_BACK, action="roll_back", expected=expected, request_id=request_id, actor=actor, why=comment
+            [adapter],
+            AdapterState.ROLLED_BACK,
+            action="roll_back",
+            expected=expected,
+            request_id=request_id,
+            actor=actor,
+            why=comment,
         )
         return changed[0]
 
     async def clear(self, stream_id: str, *, actor: str = "", comment: str = "") -> int:
-        """Takes all active adapters of a stream back. Raises `NotFound`."""
+        """Retires all active adapters of a stream; those that still bake are rolled back. Raises `NotFound`.
+
+        Retired is not refused: a signature keeps its good name, and the same drift is healed from it again.
+        """
         gate = await self._gates.get(stream_id)
+        why = comment or "adapters cleared"
+        settled: list[AdapterRevision] = []
         for adapter in gate.adapters:
-            await self.roll_back(adapter.adapter_id, actor=actor, comment=comment or "adapters cleared")
+            incident = await self._incidents.get(adapter.incident_id) if adapter.incident_id else None
+            if incident is not None and incident.state is State.PROMOTED and incident.adapter_id == adapter.adapter_id:
+                await self.roll_back(adapter.adapter_id, actor=actor, comment=why)
+            else:
+                settled.append(adapter)
+        if settled:
+            await self._change(
+                settled, AdapterState.RETIRED, action="retire", expected=0, request_id="", actor=actor, why=why
+            )
         return len(gate.adapters)
 
     def report(self, worker_id: str, adapter_id: str, revision: int, *, applied: bool) -> tuple[int, int]:

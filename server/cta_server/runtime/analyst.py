@@ -65,7 +65,9 @@ class Analyst:
 
     async def fingerprint(self, stream: Stream, baseline: Sequence[bytes], drifted: Sequence[bytes]) -> str:
         """The exact key of what the drifted events look like."""
-        return await self._call(diagnostics.fingerprint, list(baseline), list(drifted), stream.contract or stream.learned)
+        return await self._call(
+            diagnostics.fingerprint, list(baseline), list(drifted), stream.contract or stream.learned
+        )
 
     async def diagnose(
         self, baseline: Sequence[bytes], drifted: Sequence[bytes], contract: bytes, *, hints: Sequence[Program] = ()

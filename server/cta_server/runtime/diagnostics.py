@@ -36,9 +36,7 @@ def fingerprint(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: byt
     return signature.fingerprint(_profile(tuple(baseline)), _usable(drifted), _contract(schema))
 
 
-def diagnose(
-    baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, hints: bytes
-) -> tuple[bytes, float]:
+def diagnose(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, hints: bytes) -> tuple[bytes, float]:
     """The report as JSON, and the milliseconds it took."""
     begun = time.perf_counter()
     report = diagnosis.diagnose(

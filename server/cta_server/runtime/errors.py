@@ -1,17 +1,17 @@
 """The errors of the runtime, by what the caller can do about them. `rpc.errors` maps every class to a code and a reason.
 
-    CtaError (core)
-    +-- NotFound            there is no such thing: look at the id
-    +-- StreamExists        another stream has this id: choose another, or update it
-    +-- StreamBusy          something still depends on the stream: finish it, or force
-    +-- SourceRunning       the source runs already: stop it first
-    +-- AdapterWrongState   the verb does not fit the adapter's state
-    +-- NoBaseline          nothing healthy is known: teach the stream
-    +-- NoEvents            nothing is recorded for what was asked
-    +-- RequestIdReused     the request id belongs to another content: use a new one
-    +-- QuarantineFull      (transient) redrive or raise the limit, then retry
-    +-- Unavailable         (transient) starting or stopping: retry
-    ports.StaleRevision     the thing changed: look again
+CtaError (core)
++-- NotFound            there is no such thing: look at the id
++-- StreamExists        another stream has this id: choose another, or update it
++-- StreamBusy          something still depends on the stream: finish it, or force
++-- SourceRunning       the source runs already: stop it first
++-- AdapterWrongState   the verb does not fit the adapter's state
++-- NoBaseline          nothing healthy is known: teach the stream
++-- NoEvents            nothing is recorded for what was asked
++-- RequestIdReused     the request id belongs to another content: use a new one
++-- QuarantineFull      (transient) redrive or raise the limit, then retry
++-- Unavailable         (transient) starting or stopping: retry
+ports.StaleRevision     the thing changed: look again
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ class QuarantineFull(CtaError):
 
     def __init__(self, stream_id: str, limit: int) -> None:
         self.stream_id, self.limit = stream_id, limit
-        super().__init__(f"the quarantine of {stream_id!r} holds its limit of {limit} events; redrive, or raise max_quarantined")
+        super().__init__(
+            f"the quarantine of {stream_id!r} holds its limit of {limit} events; redrive, or raise max_quarantined"
+        )
 
 
 class Unavailable(CtaError):

@@ -49,7 +49,8 @@ class StreamGate:
         ]
         newest = max((adapter.revision for adapter in known), default=0)
         promoted = [
-            ActiveAdapter(adapter_id=adapter.adapter_id, revision=newest + 1, program=adapter.program) for adapter in more
+            ActiveAdapter(adapter_id=adapter.adapter_id, revision=newest + 1, program=adapter.program)
+            for adapter in more
         ]
         return Gate(self.contract, [*promoted, *known], self.limits)
 

@@ -16,6 +16,7 @@ import structlog
 
 from cta_core import machine
 from cta_core.adapter.revision import AdapterRevision
+from cta_core.diagnosis.report import Severity
 from cta_core.errors import CtaError
 from cta_core.incident import Incident, State
 from cta_core.machine import AdapterState, EffectKind
@@ -96,16 +97,35 @@ class Healer:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def open(self, stream: Stream, key: str, headline: str) -> None:
-        """Opens an incident for failures of one kind."""
+        """Opens an incident for failures of one kind; their events are held."""
+        stage = key.split(" ")[1] if key.startswith("stage ") else "gate"
+        await self._open(stream, key, headline=headline, stage=stage)
+
+    async def open_silent(self, stream: Stream, key: str, headline: str, since: float) -> None:
+        """Opens an incident for silent drift; its events passed as healthy since then."""
+        await self._open(stream, key, headline=headline, severity=Severity.SILENT, drift_time=since)
+
+    async def _open(
+        self,
+        stream: Stream,
+        key: str,
+        *,
+        headline: str,
+        stage: str = "",
+        severity: Severity = Severity.BREAK,
+        drift_time: float = 0.0,
+    ) -> None:
         incident = Incident(
             incident_id=self._ids.new("inc"),
             stream_id=stream.stream_id,
             failure_keys=(key,),
             headline=headline,
-            stage=key.split(" ")[1] if key.startswith("stage ") else "gate",
+            stage=stage,
+            severity=severity,
+            drift_time=drift_time,
             create_time=self._clock(),
         )
-        await self._move(incident, machine.Opened(), adopt_keys=(key,))
+        await self._move(incident, machine.Opened(), adopt_keys=() if severity is Severity.SILENT else (key,))
 
     async def person(
         self,
@@ -399,5 +419,3 @@ def _verb(event: machine.PersonInput) -> str:
             return "ask_roll_back"
         case machine.Closed():
             return "resolve"
-
-

@@ -117,7 +117,9 @@ class Hub:
         return await self.deliveries.wait(after, timeout)
 
     @contextlib.contextmanager
-    def tail(self, stream_id: str = "", *, kinds: Sequence[str] = (), size: int = 20) -> Iterator[Sampler[RecordedEvent]]:
+    def tail(
+        self, stream_id: str = "", *, kinds: Sequence[str] = (), size: int = 20
+    ) -> Iterator[Sampler[RecordedEvent]]:
         """A reader of what passes the gate; `size` is what it is shown per message."""
         wanted = frozenset(kinds)
         sampler: Sampler[RecordedEvent] = Sampler(

@@ -91,9 +91,7 @@ class Incidents:
         elif await self._storage.journaled(self._storage.journal.get_adapter, adapter_id) is None:
             raise NotFound(Kind.ADAPTER, adapter_id)
         event = FixChosen(actor=_named(actor), adapter_id=adapter_id, comment=comment)
-        return await self._healer.person(
-            incident_id, event, expected=expected, request_id=request_id, new_adapters=new
-        )
+        return await self._healer.person(incident_id, event, expected=expected, request_id=request_id, new_adapters=new)
 
     async def _reading(self, incident_id: str, number: int, actor: str, comment: str) -> AdapterRevision:
         incident = await self.get(incident_id)

@@ -144,7 +144,9 @@ class Intake:
         run_id = ""
         if run_stages and gate.stream.consumer:
             run_id = await self._run(gate, results)
-        await self._settle(gate, named, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known)
+        await self._settle(
+            gate, named, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known
+        )
         batch = BatchResult(tuple(results), gate.revision, run_id)
         if request_id:
             self._answers[request_id] = (digest, batch)
@@ -152,7 +154,9 @@ class Intake:
                 self._answers.popitem(last=False)
         return batch
 
-    async def report_failures(self, stream_id: str, failures: Sequence[ReportedFailure], *, request_id: str = "") -> int:
+    async def report_failures(
+        self, stream_id: str, failures: Sequence[ReportedFailure], *, request_id: str = ""
+    ) -> int:
         """Holds events on which a consumer outside raised; returns how many were new. Raises as `process` does."""
         gate = await self._gates.get(stream_id)
         events = [failure.event for failure in failures]
@@ -271,9 +275,7 @@ class Intake:
             if self.held(stream_id) + len(held) > limit:
                 raise QuarantineFull(stream_id, limit)
             faultpoints.hit("intake.before_hold")
-            done = await self._storage.journaled(
-                self._storage.journal.hold, held, request_id=request_id, digest=digest
-            )
+            done = await self._storage.journaled(self._storage.journal.hold, held, request_id=request_id, digest=digest)
             faultpoints.hit("intake.after_hold")
             self._held[stream_id] = self.held(stream_id) + done.new
             # A promotion may have come between the gate and the hold; its redrive did not see these events.
@@ -315,7 +317,9 @@ class Intake:
         if self.on_failures is None:
             return
         news = [event for event in held if not event.incident_id]
-        due = self._detector.count(stream.stream_id, [event.failure_key for event in news], now, stream.policy.open_after)
+        due = self._detector.count(
+            stream.stream_id, [event.failure_key for event in news], now, stream.policy.open_after
+        )
         for key in due:
             first = next(event for event in news if event.failure_key == key)
             await self.on_failures(stream, key, _headline(stream.stream_id, first))

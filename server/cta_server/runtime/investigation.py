@@ -45,9 +45,7 @@ class Investigation:
         report, took = await self._analyst.diagnose(
             baseline, drifted, stream.contract or stream.learned, hints=[record.program for record in good]
         )
-        stored = await self._analyst.keep(
-            report, took, stream_id=incident.stream_id, incident_id=incident.incident_id
-        )
+        stored = await self._analyst.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
         adapters = self._adapters(incident, report, known)
         hit = next((record for record in good if record.program == report.program), None)
         if hit is not None and report.method is Method.SIGNATURE:

@@ -140,7 +140,9 @@ class Redriver:
         )
         return passed
 
-    async def _run(self, gate: StreamGate, passed: Sequence[tuple[HeldEvent, Outcome]]) -> list[tuple[HeldEvent, Outcome]]:
+    async def _run(
+        self, gate: StreamGate, passed: Sequence[tuple[HeldEvent, Outcome]]
+    ) -> list[tuple[HeldEvent, Outcome]]:
         """The failed run again, with the adapter: only what passes the stages is delivered."""
         stream, begun = gate.stream, self._clock()
         bodies = [o.raw if o.kind is OutcomeKind.HEALED else event.raw for event, o in passed]

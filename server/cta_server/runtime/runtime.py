@@ -140,7 +140,13 @@ class Runtime:
             clock=clock,
         )
         self.silent = SilentWatch(
-            storage=storage, healer=self.healer, detector=self.detector, tasks=self._tasks, clock=clock
+            storage=storage,
+            healer=self.healer,
+            analyst=self.analyst,
+            samples=self.samples,
+            detector=self.detector,
+            tasks=self._tasks,
+            clock=clock,
         )
         self.sources = SourceController(
             feed=self._feed, sample=self._sample, folder=sources_folder, new_id=self.ids.new, clock=clock
@@ -225,5 +231,3 @@ class Runtime:
     async def _sample(self, stream_id: str) -> list[bytes]:
         """Healthy events, for faults that choose their field."""
         return await self.samples.baseline(stream_id, 200) or await self.samples.healthy(stream_id, 200)
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cta_core.diagnosis.report import Severity
 from cta_core.gate import OutcomeKind
 from cta_core.incident import Incident
@@ -9,6 +11,9 @@ from cta_core.quarantine import HeldEvent
 from cta_server.runtime.ports import RecordedEvent
 from cta_server.runtime.storage import Storage
 
+
+SILENT_LIMIT: Final = 1000
+"""Events of silent drift that are looked at: as many as a canary replays by default."""
 
 
 class Samples:
@@ -26,14 +31,14 @@ class Samples:
         """Events that show the incident: those it holds, or, for silent drift, what passed since it showed."""
         if incident.severity is Severity.SILENT:
             recent = await self.recent(incident.stream_id, limit, kinds=(OutcomeKind.HEALTHY.value,))
-            return [event.raw for event in reversed(recent) if event.time >= silent_since(incident)]
+            return [event.raw for event in reversed(recent) if event.time >= incident.drift_time]
         return [event.raw for event in await self.held(incident, limit)]
 
     async def count(self, incident: Incident) -> int:
         """How many drifted events there are."""
         journal = self._storage.journal
         if incident.severity is Severity.SILENT:
-            return len(await self.drifted(incident, incident_limit(incident)))
+            return len(await self.drifted(incident, SILENT_LIMIT))
         return await self._storage.journaled(journal.count_held, incident_id=incident.incident_id)
 
     async def healthy(self, incident_stream: str, limit: int, *, before: float | None = None) -> list[bytes]:
@@ -49,14 +54,3 @@ class Samples:
         """Recent events, newest first, those included that are still on their way to the archive."""
         await self._storage.flush()
         return await self._storage.archived(self._storage.archive.recent_events, stream_id, kinds=kinds, limit=limit)
-
-
-def silent_since(incident: Incident) -> float:
-    """When silent drift began to show: the headline's window ended with the incident's opening."""
-    return incident.create_time
-
-
-def incident_limit(incident: Incident) -> int:
-    """Events of silent drift that are looked at; the canary's largest sample."""
-    del incident
-    return 1000

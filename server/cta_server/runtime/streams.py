@@ -110,7 +110,11 @@ class Streams:
         wanted = msgspec.structs.replace(change(current), update_time=self._clock())
         self._check(wanted)
         decision = DecisionEntry(
-            action="update_stream", actor=actor or "somebody", stream_id=stream_id, why=_difference(current, wanted), time=self._clock()
+            action="update_stream",
+            actor=actor or "somebody",
+            stream_id=stream_id,
+            why=_difference(current, wanted),
+            time=self._clock(),
         )
         stored = await self._storage.journaled(
             self._storage.journal.put_stream, wanted, expected=current.revision, decision=decision
@@ -130,7 +134,11 @@ class Streams:
             if self.feeds(stream_id):
                 raise StreamBusy(stream_id, "a running source")
         decision = DecisionEntry(
-            action="delete_stream", actor=actor or "somebody", stream_id=stream_id, why=f"{held} held events went with it", time=self._clock()
+            action="delete_stream",
+            actor=actor or "somebody",
+            stream_id=stream_id,
+            why=f"{held} held events went with it",
+            time=self._clock(),
         )
         await self._storage.journaled(self._storage.journal.delete_stream, stream_id, decision)
         await self._storage.archived(self._storage.archive.delete_stream, stream_id)
@@ -190,9 +198,7 @@ class Streams:
     async def _own_baseline(self, stream: Stream, events: Sequence[bytes]) -> None:
         await self._teach(stream, events, append=False, actor="loop")
 
-    async def _teach(
-        self, stream: Stream, events: Sequence[bytes], *, append: bool, actor: str
-    ) -> tuple[Stream, int]:
+    async def _teach(self, stream: Stream, events: Sequence[bytes], *, append: bool, actor: str) -> tuple[Stream, int]:
         journal = self._storage.journal
         count = await self._storage.journaled(journal.put_baseline, stream.stream_id, events, append=append)
         if append:
@@ -206,7 +212,11 @@ class Streams:
             msgspec.structs.replace(current, learned=schema, update_time=self._clock()),
             expected=-1,
             decision=DecisionEntry(
-                action="learn_baseline", actor=actor, stream_id=stream.stream_id, why=f"{count} events", time=self._clock()
+                action="learn_baseline",
+                actor=actor,
+                stream_id=stream.stream_id,
+                why=f"{count} events",
+                time=self._clock(),
             ),
         )
         await self._changed(stored)
@@ -223,7 +233,9 @@ class Streams:
         found = [Violation(f"policy.{violation.field}", violation.remedy) for violation in found]
         if not STREAM_ID.fullmatch(stream.stream_id):
             found.append(
-                Violation("stream_id", "must be 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit")
+                Violation(
+                    "stream_id", "must be 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+                )
             )
         if stream.consumer and stream.consumer not in self._consumers():
             known = ", ".join(sorted(self._consumers())) or "none"
@@ -247,7 +259,9 @@ class Streams:
                 continue
             if declared is not None and not declared.holds(event):
                 first = declared.violations(event)[0]
-                found.append(Violation(f"events[{index}]{first.path}", f"breaks the declared contract: {first.message}"))
+                found.append(
+                    Violation(f"events[{index}]{first.path}", f"breaks the declared contract: {first.message}")
+                )
         if found:
             raise InvalidInput(found[:100])
 

@@ -41,9 +41,7 @@ class StatsNow(msgspec.Struct, frozen=True, kw_only=True):
 class System:
     """Kill switch and counts."""
 
-    def __init__(
-        self, *, storage: Storage, gates: Gates, detector: Detector, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, storage: Storage, gates: Gates, detector: Detector, clock: Callable[[], float]) -> None:
         self._storage, self._gates, self._detector, self._clock = storage, gates, detector, clock
         self.halted = False
         """The kill switch is engaged."""
