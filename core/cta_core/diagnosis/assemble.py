@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from cta_core.adapter.guard import Condition, Test
-from cta_core.adapter.steps import AnyStep, Drop, Move, Parse, Rename, Swap, Unwrap, Wrap
+from cta_core.adapter.steps import AnyStep, Drop, Move, Parse, Rename, Swap, Unwrap
 from cta_core.diagnosis.candidates.recipe import moved_to
 from cta_core.diagnosis.table import Table, leaf_of, parent_of
 
@@ -58,25 +58,19 @@ def assemble(
             steps.extend(part.steps)
     steps.extend(late)
     used = {path for part in parts for path in part.sources}
-    first = _needed(before, used)
-    last = [step for step in after if isinstance(step, Wrap) and _touches(step, parts)]
-    return (*first, *steps, *last)
+    first = _needed(before, used, healthy)
+    return (*first, *steps, *after)
 
 
-def _touches(step: Wrap, parts: Sequence[Part]) -> bool:
-    """Does a part fill something at or below the array, or is the array's shape itself what changed?"""
-    del parts
-    return bool(step.path)
-
-
-def _needed(before: Sequence[AnyStep], used: Iterable[str]) -> list[AnyStep]:
+def _needed(before: Sequence[AnyStep], used: Iterable[str], healthy: Table) -> list[AnyStep]:
     """The first steps without those whose field no part reads and that are not on a healthy path."""
     paths = list(used)
-    kept: list[AnyStep] = []
-    for step in before:
-        if isinstance(step, (Parse, Unwrap)) and any(is_below(path, step.path) for path in paths):
-            kept.append(step)
-    return kept
+    return [
+        step
+        for step in before
+        if isinstance(step, (Parse, Unwrap))
+        and (step.path in healthy.nodes or step.path in healthy.columns or any(is_below(path, step.path) for path in paths))
+    ]
 
 
 def _collapsed(pairs: Mapping[str, str], healthy: Table, drifted: Table, own: set[str]) -> list[tuple[str, str]]:

@@ -20,8 +20,8 @@ from cta_core.diagnosis.views import View
 SAME_OUTPUT = 0.999
 """Share of equal values from which two candidates count as one reading."""
 
-NOTHING = 0.0
-"""Score of leaving a target without a source: evidence for and against in balance."""
+NOTHING = -2.5
+"""Score of leaving a target without a source. Weak pairs are chosen all the same: relations may lift them, a person reads them."""
 
 VETO_CAP = 0.3
 """Confidence that a veto leaves; far below any bar that a policy may set."""
@@ -191,6 +191,9 @@ def _choice(
         if gap < margin:
             margin, rival = gap, other
     vetoes = candidate.vetoes
+    if candidate.relation.support >= 4 or candidate.fit.support >= 3:
+        # Values or neighbours that only this field has outweigh a doubt that comes from the name alone.
+        vetoes = tuple(veto for veto in vetoes if not veto.startswith("qualifier:"))
     score = candidate.score + (min(4.0, relation_margin) if candidate.name.score < 0.6 else 0.0)
     relation = candidate.relation
     if relation_margin > 2:

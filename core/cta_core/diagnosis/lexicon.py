@@ -304,20 +304,19 @@ GENERIC: frozenset[str] = frozenset(
 """Words (by the first of their group) that say little: nearly every schema has them."""
 
 QUALIFIERS: frozenset[str] = frozenset(
-    "previous old former last next new average median minimum maximum estimated expected planned predicted forecast target actual "
-    "net gross list original initial final first second total subtotal partial remaining billed unbilled pending refunded refund "
-    "billing shipping sender receiver start end begin from to origin destination pickup dropoff debtor creditor input output prompt "
-    "completion upper lower inner outer min max low high open close primary secondary parent child local remote internal external "
-    "created modified updated deleted received sent published raw adjusted corrected daily weekly monthly yearly annual "
-    "test dummy backup shadow legacy alternate discount discounted approximate approx best worst left right top bottom front rear "
-    "male female adult child buy sell bid ask inbound outbound incoming outgoing credit debit success error failed cumulative delta "
-    "reported observed requested confirmed reserved available used free tax fee tip feels dew wet dry indoor outdoor bonus base extra "
-    "home work mobile promised scheduled request response client server read write public private peak rolling smoothed normalized".split()
+    (
+        "previous prev prior old former next average avg mean median minimum min maximum max estimated estimate est expected planned plan "
+        "predicted forecast actual net gross list initial final first last total sub subtotal partial remaining billed unbilled pending "
+        "refunded refund raw adjusted corrected daily weekly monthly yearly annual test dummy backup shadow legacy alternate alt discount "
+        "discounted approximate approx best worst cumulative delta requested confirmed reserved available feels apparent dew wet dry "
+        "promised scheduled peak rolling smoothed normalized projected budget theoretical nominal simulated default preferred lifetime "
+        "ytd mtd std stddev variance p50 p95 p99 percentile rank change diff difference growth secondary second backup fallback"
+    ).split()
 )
 """Words that make another quantity of a name. One side having one of these and the other not is a reason to doubt."""
 
 NEGATIONS: frozenset[str] = frozenset(
-    "not no non un never without dis in anti excluded disabled inactive opt out off hidden".split()
+    "not no non un never without dis anti excluded disabled inactive".split()
 )
 """Words that turn a boolean round."""
 

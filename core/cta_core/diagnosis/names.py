@@ -225,7 +225,6 @@ def _finds(word: str, words: tuple[str, ...]) -> bool:
 
 def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[str]) -> list[str]:
     doubts: list[str] = []
-    left, right = _heads(rest_left), _heads(rest_right)
     own_left, own_right = _heads(wanted.leaf + wanted.parents), _heads(given.leaf + given.parents)
     for pair in OPPOSITES:
         one, two = sorted(pair)
@@ -235,9 +234,9 @@ def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[st
             doubts.append(f"opposite: {one} against {two}")
     shared = len(wanted.leaf) > len(rest_left)
     if shared:
-        for word in sorted((left | right) & QUALIFIERS):
+        for word in sorted({*rest_left, *rest_right} & QUALIFIERS):
             doubts.append(f"qualifier: {word} on one side only")
-    for word in sorted((_heads(rest_left) ^ _heads(rest_right)) & NEGATIONS):
+    for word in sorted((set(rest_left) ^ set(rest_right)) & NEGATIONS):
         doubts.append(f"negation: {word}")
     joined_left, joined_right = "".join(wanted.leaf), "".join(given.leaf)
     for a, b in ((joined_left, joined_right), (joined_right, joined_left)):

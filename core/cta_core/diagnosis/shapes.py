@@ -116,9 +116,9 @@ def _drifted_steps(healthy: Table, drifted: Table) -> list[AnyStep]:
             (Condition(path=path, test=Test.TYPE, types=("array",)),) if node.objects or path in drifted.columns else ()
         )
         pairs = _pair_keys(drifted, path)
-        if pairs is not None and (other is not None or not known) and not (lost_arrays and not known):
+        if pairs is not None and other is not None:
             steps.append(Unwrap(path=path, form=WrapForm.PAIRS, name_key=pairs[0], value_key=pairs[1], when=condition))
-        elif set(node.lengths) == {1} and node.arrays >= 5 and (known or not lost_arrays):
+        elif set(node.lengths) == {1} and node.arrays >= 5 and (known or not any(_alike(healthy, lost, drifted, path) for lost in lost_arrays)):
             steps.append(Unwrap(path=path, form=WrapForm.ONE_ELEMENT, when=condition))
     return steps
 
@@ -141,7 +141,7 @@ def _healthy_steps(healthy: Table, drifted: Table, promises: Promises) -> tuple[
         if here is not None and here.arrays == here.arrays + here.objects and path not in drifted.columns:
             continue
         gone = here is None and path not in drifted.columns
-        if gone and new_arrays:
+        if gone and any(_alike(healthy, path, drifted, other) for other in new_arrays):
             continue
         condition = ()
         if here is not None and here.arrays:
@@ -158,6 +158,13 @@ def _healthy_steps(healthy: Table, drifted: Table, promises: Promises) -> tuple[
             last.append(Wrap(path=path, form=WrapForm.ONE_ELEMENT, when=condition))
             virtual.append(Unwrap(path=path, form=WrapForm.ONE_ELEMENT))
     return last, virtual
+
+
+def _alike(healthy: Table, path: str, drifted: Table, other: str) -> bool:
+    """Do two arrays have members of one shape, so that one may be the other under a new name?"""
+    one = {name[len(path) :] for name in healthy.below(path)}
+    two = {name[len(other) :] for name in drifted.below(other)}
+    return len(one & two) * 3 >= len(one) or (len(one) == 1 and len(two) == 1) or (len(one) > 1 and abs(len(one) - len(two)) <= 1)
 
 
 def _pair_keys(table: Table, path: str) -> tuple[str, str] | None:

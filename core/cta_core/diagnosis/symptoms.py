@@ -243,7 +243,9 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
         return None
     left, right = np.abs(a[a != 0]), np.abs(b[b != 0])
     ratio = float(np.median(right)) / float(np.median(left)) if len(left) >= 10 and len(right) >= 10 else 1.0
-    heavy = ratio > HEAVY_RATIO or ratio < 1 / HEAVY_RATIO
+    # A mixture that moved within the range of the healthy values (a payday) is no change of meaning, however far its median goes.
+    beyond = float(np.mean((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5))) if len(left) and len(right) else 0.0
+    heavy = (ratio > HEAVY_RATIO or ratio < 1 / HEAVY_RATIO) and beyond > 0.2
     opaque = view.distinct_share > 0.95 and view.solid_types == {"integer"} and float(np.median(a)) > 1e4
     if opaque:
         return None
@@ -262,7 +264,7 @@ def _parted(a: Floats, b: Floats) -> bool:
     low, high = float(np.percentile(a, 0.5)), float(np.percentile(a, 99.5))
     if low <= 0:
         return False
-    outside = float(np.mean((b < low / 4) | (b > high * 4)))
+    outside = float(np.mean(((b < low / 4) & (b > 0)) | (b > high * 4)))
     return 0.1 < outside < 0.95
 
 

@@ -140,6 +140,8 @@ class View:
             return {}
         if len(self.counts) * 4 > len(self.solid) and len(self.counts) > 3:
             return {}
+        if self.kind == "string" and self.date_formats:
+            return {}
         return {value: count for (_, value), count in self.counts.items()}
 
     @cached_property

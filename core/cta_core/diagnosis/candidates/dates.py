@@ -141,8 +141,10 @@ def _from(
     )  # fmt: skip
 
 
-OFFSETS = tuple(minutes * 60 for minutes in range(-12 * 60, 14 * 60 + 1, 15))
-"""Offsets of the world's zones, in seconds, in quarters of an hour."""
+OFFSETS = tuple(
+    sorted({hours * 3600 for hours in range(-12, 15)} | {int(h * 3600) for h in (-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5)})
+)
+"""Offsets of the world's zones, in seconds: whole hours and the broken ones in use."""
 
 
 def _zone_text(offset: int) -> str:
@@ -173,10 +175,11 @@ def _offset(source: View, times: Floats, target: View, style: Style, witnesses: 
     good = original[~np.isnan(original)]
     here = times[~np.isnan(times)]
     if len(good) >= 40 and len(here) >= 20 and np.all(np.diff(good) >= 0) and np.all(np.diff(here) >= 0):
-        step = float(np.median(np.diff(good)))
+        # No pause in the baseline was longer than this; half as much again for the one between the two files.
+        pause = max(1.5 * float(np.max(np.diff(good))), 60.0)
         gap = float(here[0] - good[-1])
-        fitting = [offset for offset in OFFSETS if 0 <= gap - offset <= max(20 * step, 60.0)]
-        if len(fitting) == 1 and step * 20 < 900:
+        fitting = [offset for offset in OFFSETS if -1.0 <= gap - offset <= pause]
+        if len(fitting) == 1:
             return _zone_text(fitting[0]), "the times go on where the healthy ones ended"
     # The daily rhythm: shops and offices sleep at one time only.
     if len(good) >= 100 and len(here) >= 60:

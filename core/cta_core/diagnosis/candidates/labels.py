@@ -22,6 +22,10 @@ TRUE_WORDS = frozenset("true t yes y 1 on enabled active ja j oui o si wahr vrai
 FALSE_WORDS = frozenset("false f no n 0 off disabled inactive nein non falsch faux unchecked".split())
 
 
+MAX_LABELS = 28
+"""Labels that are mapped one by one; longer lists are codes of their own, and a wrong pair among them hides too well."""
+
+
 def label_recipes(
     target: View,
     source: View,
@@ -33,9 +37,17 @@ def label_recipes(
     if not wanted or not source.labels:
         return
     given = source.labels
-    known = {_key(label) for label in wanted}
-    if all(_key(label) in known for label in given):
+    if len(wanted) > MAX_LABELS or len(given) > MAX_LABELS:
         return
+    known = {_key(label) for label in wanted}
+    strange = [label for label in given if _key(label) not in known]
+    if not strange:
+        return
+    if sum(given[label] for label in strange) < 0.5 * sum(given.values()):
+        # Most labels stayed: only those can be new spellings whose place among the healthy ones became free.
+        free = [label for label, count in wanted.items() if not given.get(label) and count >= 3]
+        if len(free) < len(strange):
+            return
     if target.kind == "string" and source.kind == "string":
         yield from _cases(target, source, wanted, given)
     if target.kind == "boolean":
@@ -206,6 +218,10 @@ def _aligned(
                     behaves[i, j] = 20.0
         informed = behaves.size > 0 and float(np.max(behaves)) > 30
     cost = usual + behaves - 14.0 * spelt
+    for i, s in enumerate(sources):
+        for j, t in enumerate(targets):
+            if _key(s) == _key(t):
+                cost[i, j] -= 30.0  # a label that both sides have is itself
     columns = assign(cost.tolist())
     mapping = {s: targets[j] for s, j in zip(sources, columns, strict=True)}
     conflicts: list[str] = []

@@ -15,7 +15,8 @@ import numpy as np
 from cta_core.adapter.scalar import JsonType
 from cta_core.adapter.steps import Scale
 from cta_core.diagnosis.candidates.recipe import PLACE, Recipe, after
-from cta_core.diagnosis.names import NamePair
+from cta_core.diagnosis.lexicon import CANONICAL
+from cta_core.diagnosis.names import NamePair, name_of
 from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise
 
 
@@ -140,6 +141,11 @@ def _near(a: Floats, b: Floats, factor: Factor) -> bool:
     return ratio > 0 and abs(math.log(ratio / factor.size)) <= NEAR
 
 
+def _is_temperature(path: str) -> bool:
+    words = (*name_of(path).leaf, *name_of(path).parents)
+    return any("temperature" in (word, *CANONICAL.get(word, ())) for word in words)
+
+
 def _unit_factor(pair: NamePair) -> Factor | None:
     """The factor that the unit words of both names ask for, where both have one of one dimension."""
     if pair.source_unit is None:
@@ -194,8 +200,12 @@ def _judged(
     if rivals and not (proof and all(not _explains(target, given, rival) for rival in rivals)):
         conflicts.append(f"the factor is not pinned down: {rivals[0].words} fits as well")
     if not proof:
-        if not factor.offset and 0.2 < factor.size < 5:
+        if factor.offset and not _is_temperature(target.path):
+            conflicts.append("an offset needs more than the distribution")
+        elif not factor.offset and 0.2 < factor.size < 5:
             conflicts.append("a small factor needs more than the distribution")
+        elif distance - noise > 0.12:
+            conflicts.append("the values do not fit well enough after the factor")
         elif as_it_is - distance < 0.3:
             conflicts.append("the factor explains too little")
         else:
