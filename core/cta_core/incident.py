@@ -61,7 +61,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     create_time: float = 0.0
     update_time: float = 0.0
     drift_time: float = 0.0
-    """When silent drift began to show; its events passed as healthy from then on. 0 for others: their events are held."""
+    """When silent drift began to show; its events passed as healthy from then on. 0 for others: their events are
+    held."""
     attempt: int = 1
     """Grows when a person asks for another attempt; the loop itself makes one."""
     failure_keys: tuple[str, ...] = ()

@@ -1,4 +1,5 @@
-"""The incident's state machine: `step(incident, input, context) -> Next`, pure, so that the loop can be replayed and tested as data.
+"""The incident's state machine: `step(incident, input, context) -> Next`, pure, so that the loop can be replayed and
+tested as data.
 
 It decides which state follows, which adapter states change in the same transaction, and which effects the healer then
 performs. It does no work itself. Inputs of the loop that come too late (a canary's verdict on an incident that a person

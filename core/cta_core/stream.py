@@ -57,9 +57,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     autonomy: Autonomy = Autonomy.AUTONOMOUS
     """For broken events. They are held anyway, so a heal that is proved first is the lesser risk."""
     silent_autonomy: Autonomy = Autonomy.APPROVE
-    """For silent drift. Its events satisfy the contract, so nothing but the evidence says that they are wrong: a person confirms."""
+    """For silent drift. Its events satisfy the contract, so nothing but the evidence says that they are wrong: a
+    person confirms."""
     min_confidence: float = 0.9
-    """Below this a person is asked. Measured: raising it to 0.97 only costs heals, lowering it to 0.5 adds wrong ones."""
+    """Below this a person is asked. Measured: raising it to 0.97 only costs heals, lowering it to 0.5 adds wrong
+    ones."""
     open_after: int = 5
     """Failures of one kind that open an incident. With 1,000 healthy events behind it a field that is gone from every
     event is beyond doubt after 4 (analysis study, alpha 1e-6); one more is cheap."""
@@ -68,7 +70,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     analysis_wait_seconds: float = 2.0
     """Longest wait for `analysis_events`; after it the analysis takes what is there."""
     analysis_sample: int = 400
-    """Events of either side that an analysis looks at: relations between fields need rows, and more than this no longer helps."""
+    """Events of either side that an analysis looks at: relations between fields need rows, and more than this no
+    longer helps."""
     canary: CanaryPolicy = CanaryPolicy()
     bake_seconds: float = 60.0
     """How long after a promotion the healed stream is watched and rolled back by itself if it gets worse."""

@@ -20,7 +20,7 @@ from cta_core.stream import CanaryPolicy
 class Verdict(StrEnum):
     """What a canary says of its adapter."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict
     """Every claim holds."""
     FAIL = "FAIL"
     """At least one claim is refuted."""
@@ -70,10 +70,10 @@ def upper_bound(failed: int, total: int, sureness: float) -> float:
     """
     if not 0 <= failed <= total:
         raise ValueError(f"{failed} of {total} is no count")
-    if total == 0 or failed == total:
+    if total in (0, failed):
         return 1.0
     if failed == 0:
-        return 1.0 - (1.0 - sureness) ** (1.0 / total)
+        return 1.0 - math.pow(1.0 - sureness, 1.0 / total)
     low, high = failed / total, 1.0
     for _ in range(60):  # 2**-60 is below the resolution of a double near 1
         middle = (low + high) / 2
@@ -132,10 +132,8 @@ def judge(tally: Tally, policy: CanaryPolicy) -> Judgement:
         verdict, reasons = Verdict.FAIL, refuted
     elif tally.drifted < needed:
         verdict = Verdict.INCONCLUSIVE
-        reasons = [
-            f"{tally.drifted} drifted events with {tally.failed} failed bound the error rate at {bound:.2%}; "
-            f"{needed} are needed for {policy.max_error_rate:.2%}"
-        ]
+        seen = f"{tally.drifted} drifted events with {tally.failed} failed bound the error rate at {bound:.2%}"
+        reasons = [f"{seen}; {needed} are needed for {policy.max_error_rate:.2%}"]
     else:
         verdict = Verdict.PASS
         reasons = [f"error rate {rate:.2%}, at most {bound:.2%} (sureness {policy.sureness:.0%}); p95 {p95:.1f} ms"]

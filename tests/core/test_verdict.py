@@ -94,7 +94,7 @@ def test_no_drifted_events_never_pass() -> None:
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200), st.floats(0.01, 1))
 def test_percentile_covers_its_share(values: list[float], share: float) -> None:
-    """At least the asked share of values does not exceed the percentile, and the next smaller value would cover less."""
+    """At least the asked share of values does not exceed the percentile; the next smaller value covers less."""
     found = percentile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values)

@@ -109,7 +109,9 @@ class Adapters:
     async def test(
         self, stream_id: str, program: Program, events: Sequence[bytes] = (), limit: int = 20
     ) -> tuple[Trial, ...]:
-        """What the gate would do with the program; events empty: held and recent ones. Raises `NotFound`, `InvalidProgram` or `NoEvents`."""
+        """What the gate would do with the program; events empty: held and recent ones. Raises `NotFound`,
+        `InvalidProgram` or `NoEvents`.
+        """
         gate = await self._gates.get(stream_id)
         check_program(program)
         if not events:
@@ -142,7 +144,9 @@ class Adapters:
         comment: str = "",
         without_canary: bool = False,
     ) -> AdapterRevision:
-        """Puts an adapter in force. Raises `NotFound`, `Halted`, `AdapterWrongState`, `StaleRevision` or `InvalidInput`."""
+        """Puts an adapter in force. Raises `NotFound`, `Halted`, `AdapterWrongState`, `StaleRevision` or
+        `InvalidInput`.
+        """
         adapter = await self._current(adapter_id, expected)
         if adapter.state is AdapterState.ACTIVE:
             return adapter

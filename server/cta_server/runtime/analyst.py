@@ -1,7 +1,7 @@
 """The analysis, off the event loop: a warm process that runs the core's diagnosis, and the reports it makes.
 
-The process is started before the server serves and replaced when it dies or takes too long; the loop only sends bytes and
-waits. What is analysed and what follows from it is decided by the core and the healer.
+The process is started before the server serves and replaced when it dies or takes too long; the loop only sends bytes
+and waits. What is analysed and what follows from it is decided by the core and the healer.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
 
 TIME_LIMIT: Final = 30.0
-"""Seconds for one analysis. The slowest measured one (200 fields, 40 changes) took 1.7 s; beyond this something is wrong, and
-the incident is escalated."""
+"""Seconds for one analysis. The slowest measured one (200 fields, 40 changes) took 1.7 s; beyond this something is
+wrong, and the incident is escalated."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +39,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class AnalysisTimeout(Exception):  # noqa: N818 - it is what happened, and the healer words it
+class AnalysisTimeout(Exception):
     """The analysis took too long and was ended."""
 
 
@@ -72,7 +72,9 @@ class Analyst:
     async def diagnose(
         self, baseline: Sequence[bytes], drifted: Sequence[bytes], contract: bytes, *, hints: Sequence[Program] = ()
     ) -> tuple[Report, float]:
-        """A report and the milliseconds it took. Raises `InvalidInput` when a baseline event or the contract is no JSON."""
+        """A report and the milliseconds it took. Raises `InvalidInput` when a baseline event or the contract is no
+        JSON.
+        """
         encoded, took = await self._call(
             diagnostics.diagnose, list(baseline), list(drifted), contract, msgspec.json.encode(list(hints))
         )

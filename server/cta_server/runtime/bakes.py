@@ -1,7 +1,7 @@
 """The bake: a promoted adapter is watched for a while, and taken back by itself when its stream gets worse.
 
-Counts what the adapter healed and what failed after it (its own contract check, or a stage). Worse means: the lower bound
-of that error rate is above the policy's limit, so that a single bad event among few does not undo a good fix.
+Counts what the adapter healed and what failed after it (its own contract check, or a stage). Worse means: the lower
+bound of that error rate is above the policy's limit, so that a single bad event among few does not undo a good fix.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Canaries: recorded events replayed through gate and consumer stages with a candidate adapter, and the verdict.
 
-Drifted events show whether the adapter heals: an event that an adapter's step refuses stays in the quarantine and is no
-failure, one that is healed into something that the contract or a stage refuses is. Healthy events show that it harms
-nothing: each must come out as it would without the candidate. Healed values must belong to the healthy profile. The numbers
-are judged by `cta_core.verdict`; too few events never promote.
+Drifted events show whether the adapter heals: an event that an adapter's step refuses stays in the quarantine and is
+no failure, one that is healed into something that the contract or a stage refuses is. Healthy events show that it
+harms nothing: each must come out as it would without the candidate. Healed values must belong to the healthy profile.
+The numbers are judged by `cta_core.verdict`; too few events never promote.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from cta_server.runtime.stages.pool import StagePool
 from cta_server.runtime.storage import Storage
 
 HEALTHY_SHARE: Final = 4
-"""One in four replayed events is a healthy one: harm by a guard that is too wide shows on nearly every event, so that 250 of
-1,000 are plenty, and the claim about drifted events needs the rest."""
+"""One in four replayed events is a healthy one: harm by a guard that is too wide shows on nearly every event, so that
+250 of 1,000 are plenty, and the claim about drifted events needs the rest."""
 
 CHUNK: Final = 250
 """Events judged between two looks at the event loop: about a millisecond."""
@@ -43,7 +43,8 @@ PARITY_SAMPLE: Final = 400
 """Healed events compared with the healthy profile; as many as an analysis looks at."""
 
 REFUSED_LIMIT: Final = 0.5
-"""Share of drifted events that an adapter may refuse. Beyond half it is no fix for what happened (analysis study, 4.11)."""
+"""Share of drifted events that an adapter may refuse. Beyond half it is no fix for what happened (analysis study,
+4.11)."""
 
 KINDS_SHOWN: Final = 10
 """Kinds of failure listed in a canary."""
@@ -67,7 +68,9 @@ class Canaries:
         self._stages, self._ids, self._clock = stages, ids, clock
 
     async def run(self, adapter: AdapterRevision, *, incident: Incident | None = None) -> AsyncIterator[Canary]:
-        """Replays once and yields the canary as it proceeds; the last one has the judgement. Raises `NotFound` or `NoEvents`."""
+        """Replays once and yields the canary as it proceeds; the last one has the judgement. Raises `NotFound` or
+        `NoEvents`.
+        """
         gate = await self._gates.get(adapter.stream_id)
         drifted, healthy = await self._events(gate, incident)
         replay = _Replay(gate, adapter, self._stages)
@@ -104,7 +107,8 @@ class Canaries:
         policy = gate.stream.policy.canary
         stream_id = gate.stream.stream_id
         silent = incident is not None and incident.severity is Severity.SILENT
-        # Under silent drift nothing tells healthy events from drifted ones but time; the baseline is what is known to be healthy.
+        # Under silent drift nothing tells healthy events from drifted ones but time; the baseline is what is known to
+        # be healthy.
         healthy = await self._samples.baseline(stream_id, policy.max_events // HEALTHY_SHARE)
         if not healthy:
             healthy = await self._samples.healthy(stream_id, policy.max_events // HEALTHY_SHARE)

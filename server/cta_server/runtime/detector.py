@@ -1,8 +1,8 @@
 """When failures become an incident, and to which open incident a failure belongs.
 
-Failures have a key: the rules that broke, or the stage and its error. Failures with one key are of one cause; keys that
-share a broken rule are too, while their incident is open. This module counts and remembers; it writes nothing. The intake
-asks it, the healer tells it how incidents move.
+Failures have a key: the rules that broke, or the stage and its error. Failures with one key are of one cause; keys
+that share a broken rule are too, while their incident is open. This module counts and remembers; it writes nothing.
+The intake asks it, the healer tells it how incidents move.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from cta_core.incident import Incident, State
 from cta_core.quarantine import HeldBreach, HeldReason
 
 WINDOW_SECONDS: Final = 600.0
-"""Failures of one kind count together for ten minutes: a stream with one event a minute still opens an incident after five
-of them, and a stray failure a day never adds up."""
+"""Failures of one kind count together for ten minutes: a stream with one event a minute still opens an incident after
+five of them, and a stray failure a day never adds up."""
 
 KEY_LIMIT: Final = 64
 """Parts of a key that are kept: enough to tell causes apart, and a hostile event cannot make keys without bound."""

@@ -1,7 +1,7 @@
 """What the analysis process runs: the core's pure functions on events as bytes. Imported there and by the analyst only.
 
-A baseline is decoded once and kept while the same one is asked for: an incident asks for its fingerprint, its report and the
-parity of its canary within milliseconds.
+A baseline is decoded once and kept while the same one is asked for: an incident asks for its fingerprint, its report
+and the parity of its canary within milliseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The errors of the runtime, by what the caller can do about them. `rpc.errors` maps every class to a code and a reason.
+"""The errors of the runtime, by what the caller can do about them. `rpc.errors` maps every class to a code and a
+reason.
 
 CtaError (core)
 +-- NotFound            there is no such thing: look at the id

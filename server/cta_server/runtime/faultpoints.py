@@ -1,7 +1,7 @@
 """Named points of the loop at which a test may end the process, to prove that a kill there loses nothing.
 
-In production every call is one look at a variable. `CTA_FAULT_POINT=name` ends the process by SIGKILL at the first time the
-point is reached, `name:3` at the third. A test fails when a declared point is never reached.
+In production every call is one look at a variable. `CTA_FAULT_POINT=name` ends the process by SIGKILL at the first
+time the point is reached, `name:3` at the third. A test fails when a declared point is never reached.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The gates of all streams: compiled once per change of contract or adapters, and their counts.
 
-A gate is an immutable value; a batch takes the one in force when it begins and keeps it to its end, so that the whole batch
-goes through one revision. Replacing a gate is one assignment.
+A gate is an immutable value; a batch takes the one in force when it begins and keeps it to its end, so that the whole
+batch goes through one revision. Replacing a gate is one assignment.
 """
 
 from __future__ import annotations

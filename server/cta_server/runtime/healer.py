@@ -1,8 +1,8 @@
 """The healer: moves incidents through the machine, and performs what follows from each step.
 
-A step's new state and its effects are one journal transaction; the effects are performed afterwards, at least once, each
-idempotent, and crossed off together with the transition that their outcome causes. After a kill the pending effects are read
-from the journal and performed again, so the incident ends as it would have ended.
+A step's new state and its effects are one journal transaction; the effects are performed afterwards, at least once,
+each idempotent, and crossed off together with the transition that their outcome causes. After a kill the pending
+effects are read from the journal and performed again, so the incident ends as it would have ended.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from cta_server.runtime.storage import Storage
 from cta_server.runtime.tasks import Tasks
 
 POLL_SECONDS: Final = 0.02
-"""How often a waiting effect looks for more events. A look costs some 50 us of the journal's thread, and 20 ms is well below
-what a person notices."""
+"""How often a waiting effect looks for more events. A look costs some 50 us of the journal's thread, and 20 ms is
+well below what a person notices."""
 
 REDRIVE_RETRY_SECONDS: Final = 1.0
 """Pause before a redrive that failed is tried again, and while the kill switch holds it."""
@@ -294,8 +294,8 @@ class Healer:
         incident = await self.get(effect.incident_id)
         policy = (await self._gates.get(incident.stream_id)).stream.policy
         deadline = incident.marks[-1].time + policy.analysis_wait_seconds
-        while self._clock() < deadline and await self._samples.count(incident) < policy.analysis_events:
-            await asyncio.sleep(POLL_SECONDS)
+        while self._clock() < deadline and await self._samples.count(incident) < policy.analysis_events:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)  # what it waits for happens in the store
         await self._loop_input(effect, machine.AnalysisStarted(attempt=incident.attempt))
 
     async def _analyze(self, effect: PendingEffect) -> None:
@@ -314,7 +314,9 @@ class Healer:
             await self._loop_input(effect, done, new_adapters=adapters)
 
     async def _canary(self, effect: PendingEffect) -> None:
-        """Replays until there is a verdict; INCONCLUSIVE ones are repeated with more events while the policy waits for them."""
+        """Replays until there is a verdict; INCONCLUSIVE ones are repeated with more events while the policy waits
+        for them.
+        """
         incident = await self.get(effect.incident_id)
         adapter_id = effect.effect.adapter_id
         policy = (await self._gates.get(incident.stream_id)).stream.policy.canary

@@ -1,4 +1,6 @@
-"""Identifiers: a prefix and 26 small letters and digits that sort by time (Crockford base 32 of 48 bits of time and 80 of chance)."""
+"""Identifiers: a prefix and 26 small letters and digits that sort by time (Crockford base 32 of 48 bits of time and
+80 of chance).
+"""
 
 from __future__ import annotations
 

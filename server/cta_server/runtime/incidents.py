@@ -83,7 +83,9 @@ class Incidents:
         actor: str = "",
         comment: str = "",
     ) -> Incident:
-        """Sends one of the report's readings (from 1), or an adapter that a person brought, to its canary. Raises `InvalidInput` too."""
+        """Sends one of the report's readings (from 1), or an adapter that a person brought, to its canary. Raises
+        `InvalidInput` too.
+        """
         new: tuple[AdapterRevision, ...] = ()
         if reading:
             chosen = await self._reading(incident_id, reading, actor, comment)

@@ -1,8 +1,8 @@
 """The journey of a batch: gate, stages, quarantine, record, detection.
 
-An event that may not pass is stored before the answer is given. A repeated request gives the same answer and stores nothing
-twice: in memory for recent ones, from the journal for every request that ever held an event, so that neither a retry nor a
-restart turns one event into two. Called by the EventService, by sources and by nobody else.
+An event that may not pass is stored before the answer is given. A repeated request gives the same answer and stores
+nothing twice: in memory for recent ones, from the journal for every request that ever held an event, so that neither
+a retry nor a restart turns one event into two. Called by the EventService, by sources and by nobody else.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
 
 REMEMBERED_REQUESTS: Final = 1024
-"""Answers kept in memory for retries. A client retries within seconds; at 300 batches a second this is three seconds' worth,
-and every request that held an event is in the journal anyway."""
+"""Answers kept in memory for retries. A client retries within seconds; at 300 batches a second this is three seconds'
+worth, and every request that held an event is in the journal anyway."""
 
 RECORDED_PER_SECOND: Final = 2000.0
 """Events of one stream recorded per second at most, spread evenly over each batch. Analyses and canaries look at some
-hundred recent events, so five seconds of a fast stream fill the 10,000 that are kept; recording more would only cost."""
+hundred recent events, so five seconds of a fast stream fill the 10,000 that are kept; recording more would only
+cost."""
 
 EVIDENCE_BYTES: Final = 4096
 """Of an event that is too large, its first bytes are kept beside its size in the history."""
@@ -125,7 +126,9 @@ class Intake:
     async def process(
         self, stream_id: str, events: Sequence[Incoming], *, request_id: str = "", run_stages: bool = False
     ) -> BatchResult:
-        """Drives a batch through the gate. Raises `NotFound`, `RequestIdReused` or `QuarantineFull`; then nothing was accepted."""
+        """Drives a batch through the gate. Raises `NotFound`, `RequestIdReused` or `QuarantineFull`; then nothing was
+        accepted.
+        """
         gate = await self._gates.get(stream_id)
         digest = _digest(stream_id, events) if request_id else ""
         if request_id:
@@ -188,7 +191,9 @@ class Intake:
     async def _known(
         self, gate: StreamGate, named: Sequence[str], request_id: str, digest: str
     ) -> dict[str, EventResult]:
-        """Events of the batch that are or were in the quarantine: they are answered as held and never handed back twice."""
+        """Events of the batch that are or were in the quarantine: they are answered as held and never handed back
+        twice.
+        """
         journal, stream_id = self._storage.journal, gate.stream.stream_id
         if stream_id not in self._held:
             self._held[stream_id] = await self._storage.journaled(journal.count_held, stream_id=stream_id)

@@ -1,7 +1,8 @@
-"""The investigation of an incident: from its events to a report and, where the evidence carries one, a proposed adapter.
+"""The investigation of an incident: from its events to a report and, where the evidence carries one, a proposed
+adapter.
 
-Signatures are asked first; what they remember goes to the diagnosis as a hint and is judged like any other candidate. This
-module turns the answer into the machine's input; it decides nothing about promotion.
+Signatures are asked first; what they remember goes to the diagnosis as a hint and is judged like any other candidate.
+This module turns the answer into the machine's input; it decides nothing about promotion.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ class Investigation:
         )
 
     async def strayed(self, incident: Incident, healed: Sequence[bytes]) -> str:
-        """Why values that were healed in the bake do not belong to the healthy profile; empty when they do, or none were."""
+        """Why values that were healed in the bake do not belong to the healthy profile; empty when they do, or none
+        were.
+        """
         adapter = await self._storage.journaled(self._storage.journal.get_adapter, incident.adapter_id)
         if adapter is None or not healed:
             return ""

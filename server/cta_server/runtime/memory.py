@@ -1,7 +1,7 @@
 """What the loop remembers: signatures of incidents, and what became of their fixes.
 
-A hit gives the analysis a candidate, which has to pass the same evidence and the same canary as any other. A fix that was
-refused or rolled back is remembered as such, and the loop does not try it again by itself.
+A hit gives the analysis a candidate, which has to pass the same evidence and the same canary as any other. A fix that
+was refused or rolled back is remembered as such, and the loop does not try it again by itself.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Memory:
         await self._put(msgspec.structs.replace(known, refused=known.refused + 1, refused_why=why or "refused"))
 
     async def _counted(self, incident: Incident, known: SignatureRecord) -> bool:
-        """An effect may be performed twice; a signature made after the incident began was made by its own first time."""
+        """An effect may be performed twice; a signature younger than the incident is its own."""
         return known.create_time >= incident.create_time
 
     async def _same(self, fingerprint: str, program: Program) -> SignatureRecord | None:

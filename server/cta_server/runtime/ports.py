@@ -1,7 +1,7 @@
 """What the runtime asks of a store: the journal (transactional) and the archive (many, append-only).
 
-Protocols; `cta_server.store` matches them by shape. All methods block and are called from the store's own executor by way
-of `runtime.storage.Storage`; none is called on the event loop.
+Protocols; `cta_server.store` matches them by shape. All methods block and are called from the store's own executor by
+way of `runtime.storage.Storage`; none is called on the event loop.
 
 The journal's `revision` is one counter for the whole store: every changed stream, incident, adapter or signature gets
 the next value inside the transaction that changes it, so that a reader who knows revision r has seen all up to r.
@@ -76,7 +76,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     last_position: int
 
 
-class StaleRevision(Exception):  # noqa: N818 - it is the answer to a lost update, not a fault
+class StaleRevision(Exception):
     """The incident, adapter or stream changed since the caller looked."""
 
     def __init__(self, expected: int, actual: int) -> None:
@@ -110,7 +110,9 @@ class Journal(Protocol):
         ...
 
     def put_baseline(self, stream_id: str, events: Sequence[bytes], *, append: bool) -> int:
-        """Keeps healthy events that the analyses compare with; returns how many there are. At most 10,000 are kept, spread evenly."""
+        """Keeps healthy events that the analyses compare with; returns how many there are. At most 10,000 are kept,
+        spread evenly.
+        """
         ...
 
     def get_baseline(self, stream_id: str, *, limit: int) -> list[bytes]:
@@ -123,8 +125,8 @@ class Journal(Protocol):
 
     # incidents, transitions, effects
     def commit(self, transition: Transition) -> Committed:
-        """Writes a step of the machine. Raises `StaleRevision` when the incident moved in between. A second transition with
-        a known `request_id` writes nothing and returns the incident as it is, with no effects.
+        """Writes a step of the machine. Raises `StaleRevision` when the incident moved in between. A second
+        transition with a known `request_id` writes nothing and returns the incident as it is, with no effects.
         """
         ...
 
@@ -209,8 +211,8 @@ class Journal(Protocol):
         ...
 
     def deliver(self, deliveries: Sequence[Delivery]) -> int:
-        """In one transaction: each held event that is still HELD becomes REDRIVEN and enters the log; others are left out.
-        Returns how many were delivered.
+        """In one transaction: each held event that is still HELD becomes REDRIVEN and enters the log; others are left
+        out. Returns how many were delivered.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Redrive: held events go through the gate again, in order, and leave the quarantine exactly once.
 
-An event's new state and its delivery are one transaction, so that a kill between any two steps neither loses an event nor
-delivers it twice. A stream is redriven by one pass at a time, which keeps the order. The consumer's stages, where the server
-has them, see a redriven event at least once: after a kill between the stages and the delivery they see it again.
+An event's new state and its delivery are one transaction, so that a kill between any two steps neither loses an event
+nor delivers it twice. A stream is redriven by one pass at a time, which keeps the order. The consumer's stages, where
+the server has them, see a redriven event at least once: after a kill between the stages and the delivery they see it
+again.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
 
 BLOCK: Final = 500
-"""Events per pass and transaction: the batch size at which gate and journal are fastest, and short enough (some 5 ms) to
-leave the loop to others in between."""
+"""Events per pass and transaction: the batch size at which gate and journal are fastest, and short enough (some 5 ms)
+to leave the loop to others in between."""
 
 
 class Redriven(msgspec.Struct, frozen=True):

@@ -11,7 +11,6 @@ from cta_core.quarantine import HeldEvent
 from cta_server.runtime.ports import RecordedEvent
 from cta_server.runtime.storage import Storage
 
-
 SILENT_LIMIT: Final = 1000
 """Events of silent drift that are looked at: as many as a canary replays by default."""
 

@@ -1,8 +1,9 @@
 """The watch for silent drift: events that satisfy the contract while their values changed their meaning.
 
-Samples of what passes as healthy go to the core's monitor, whose false-alarm rate is stated. An alarm is a reason to look,
-not yet an incident: the diagnosis compares the window since the change with the baseline, and only what it does not call
-harmless opens one. Its events go on passing: by default a person decides, and a false alarm must not stop a stream.
+Samples of what passes as healthy go to the core's monitor, whose false-alarm rate is stated. An alarm is a reason to
+look, not yet an incident: the diagnosis compares the window since the change with the baseline, and only what it does
+not call harmless opens one. Its events go on passing: by default a person decides, and a false alarm must not stop a
+stream.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from cta_server.runtime.storage import Storage
 from cta_server.runtime.tasks import Tasks
 
 WATCHED_PER_SECOND: Final = 200.0
-"""Events of one stream that the monitor sees per second at most. One costs some 50 us, so a busy stream costs one per cent of
-a core, and a change of every value is still seen within a tenth of a second."""
+"""Events of one stream that the monitor sees per second at most. One costs some 50 us, so a busy stream costs one per
+cent of a core, and a change of every value is still seen within a tenth of a second."""
 
 WINDOW: Final = 60
 """Events since the change that the diagnosis waits for: as many as it needs to tell one distribution from another."""
@@ -122,8 +123,8 @@ class SilentWatch:
         """Diagnoses the window since the change; opens an incident unless it is harmless."""
         stream_id = stream.stream_id
         deadline = self._clock() + WINDOW_SECONDS
-        while len(window := await self._window(stream_id, since)) < WINDOW and self._clock() < deadline:
-            await asyncio.sleep(0.2)
+        while len(window := await self._window(stream_id, since)) < WINDOW and self._clock() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)  # what it waits for happens in the store
         baseline = await self._samples.baseline(stream_id, stream.policy.analysis_sample)
         if not baseline or not window:
             return

@@ -1,8 +1,8 @@
 """The store on the event loop: journal and archive, each behind one thread of its own.
 
-SQLite wants one writer, and nothing may block the loop; so every call of either port runs on its thread, in the order in
-which it was made. Recent events and runs are handed over without waiting: they are samples and history, their loss in a
-crash loses no event.
+SQLite wants one writer, and nothing may block the loop; so every call of either port runs on its thread, in the order
+in which it was made. Recent events and runs are handed over without waiting: they are samples and history, their loss
+in a crash loses no event.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 QUEUE_LIMIT: Final = 256
-"""Archive writes that may wait. At one block of 500 events each this is about 50 MB of 400-byte events: enough for a stall
-of a second at full rate, little enough to bound memory. Beyond it the gate waits."""
+"""Archive writes that may wait. At one block of 500 events each this is about 50 MB of 400-byte events: enough for a
+stall of a second at full rate, little enough to bound memory. Beyond it the gate waits."""
 
 log = structlog.get_logger(__name__)
 

@@ -28,9 +28,9 @@ from cta_server.runtime.tasks import Tasks
 STREAM_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 OWN_BASELINE: Final = 300
-"""Healthy events after which a stream with a declared contract has its first baseline by itself: a field that is gone is then
-beyond doubt after five events, and one in a hundred of its values has been seen. Without a declared contract nothing says that
-the events are healthy, so its owner has to call LearnBaseline."""
+"""Healthy events after which a stream with a declared contract has its first baseline by itself: a field that is gone
+is then beyond doubt after five events, and one in a hundred of its values has been seen. Without a declared contract
+nothing says that the events are healthy, so its owner has to call LearnBaseline."""
 
 LEARNABLE: Final = 10_000
 """Recent healthy events that LearnBaseline takes when it is given none."""
@@ -151,7 +151,9 @@ class Streams:
     async def learn(
         self, stream_id: str, events: Sequence[bytes] = (), *, append: bool = False, actor: str = ""
     ) -> tuple[Stream, int]:
-        """Learns the baseline; returns the stream and how many events it has. Raises `NotFound`, `InvalidInput` or `NoEvents`."""
+        """Learns the baseline; returns the stream and how many events it has. Raises `NotFound`, `InvalidInput` or
+        `NoEvents`.
+        """
         gate = await self._gates.get(stream_id)
         if not events:
             events = await self._samples.healthy(stream_id, LEARNABLE)
