@@ -1,0 +1,36 @@
+"""The server's configuration: defaults, then a TOML file, then `CTA_*` of the environment, then flags; the last one
+counts.
+"""
+
+from cta_server.config.loading import Configuration, Origin, load
+from cta_server.config.reference import Row, config_reference
+from cta_server.config.settings import (
+    ConsumerSettings,
+    LimitSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+    StageSettings,
+    StoreSettings,
+)
+
+__all__ = [
+    "Configuration",
+    "ConsumerSettings",
+    "LimitSettings",
+    "LogFormat",
+    "LogLevel",
+    "LogSettings",
+    "Origin",
+    "Row",
+    "ServerSettings",
+    "Settings",
+    "SourceSettings",
+    "StageSettings",
+    "StoreSettings",
+    "config_reference",
+    "load",
+]

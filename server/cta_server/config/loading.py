@@ -1,0 +1,191 @@
+"""How the configuration comes together, and where each of its values came from.
+
+Every value is converted on its own, so that all mistakes are told at once: by key, with the nearest known key for an
+unknown one. Pure but for `load`, which reads the file; called by the command line.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from cta_core.errors import InvalidInput, Violation
+from cta_server.config.settings import ConsumerSettings, Settings
+
+SECRETS: Final = frozenset({"server.token"})
+"""Keys whose values are never shown."""
+PREFIX: Final = "CTA_"
+
+
+class Origin(StrEnum):
+    """Where a value came from; the later ones win."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    FLAG = "flag"
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings in force, with the origin of each."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    """Of every key that is not at its default."""
+
+    def entries(self) -> Iterator[tuple[str, str, Origin]]:
+        """Key, value as text and origin of every value, without secrets."""
+        for key, value in _values(self.settings, ""):
+            shown = ("(set)" if value else "") if key in SECRETS else _text(value)
+            yield key, shown, self.origins.get(key, Origin.DEFAULT)
+
+
+def load(
+    file: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
+) -> Configuration:
+    """The configuration out of its four places. `flags` are keys with dots and their texts.
+
+    Raises `InvalidInput` with every mistake in all of them.
+    """
+    found: list[Violation] = []
+    table: dict[str, Any] = {}
+    if file is not None:
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            found.append(Violation("config", f"{file} cannot be read: {error.strerror or error}"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            found.append(Violation("config", f"{file} is not TOML: {error}"))
+    keys = key_types()
+    given: dict[str, tuple[Any, Origin]] = {}
+    for key, value in _flatten(table, keys, "", found):
+        given[key] = (value, Origin.FILE)
+    for key, value in _of_environment(environment or {}, keys, found):
+        given[key] = (value, Origin.ENVIRONMENT)
+    for key, value in (flags or {}).items():
+        if key in keys:
+            given[key] = (value, Origin.FLAG)
+        else:
+            found.append(Violation(key, _unknown(key, keys)))
+    return _assemble(given, keys, found)
+
+
+def key_types() -> dict[str, Any]:
+    """Every key with a single value, and its type; consumers are named by their owner and come beside."""
+    return dict(_key_types(Settings, ""))
+
+
+def _key_types(cls: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, hint in get_type_hints(cls).items():
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            yield from _key_types(hint, f"{prefix}{name}.")
+        elif name != "consumers":
+            yield f"{prefix}{name}", hint
+
+
+def environment_name(key: str) -> str:
+    """The name under which a key stands in the environment: `CTA_SERVER_PORT`."""
+    return PREFIX + key.replace(".", "_").upper()
+
+
+def _flatten(
+    table: Mapping[str, Any], keys: Mapping[str, Any], prefix: str, found: list[Violation]
+) -> Iterator[tuple[str, Any]]:
+    """The file's values by key; sections are followed, everything else has to be known."""
+    for name, value in table.items():
+        key = f"{prefix}{name}"
+        if key in keys or prefix == "consumers.":
+            yield key, value
+        elif key == "consumers" or any(known.startswith(f"{key}.") for known in keys):
+            if isinstance(value, dict):
+                yield from _flatten(value, keys, f"{key}.", found)
+            else:
+                found.append(Violation(key, f"is a section: write [{key}] and its keys below"))
+        else:
+            found.append(Violation(key, _unknown(key, [*keys, "consumers"])))
+
+
+def _of_environment(
+    environment: Mapping[str, str], keys: Mapping[str, Any], found: list[Violation]
+) -> Iterator[tuple[str, str]]:
+    """The environment's values by key. Other `CTA_*` belong to the client, unless they begin like a section of ours."""
+    names = {environment_name(key): key for key in keys}
+    sections = tuple({environment_name(key.partition(".")[0]) + "_" for key in keys})
+    for name, value in environment.items():
+        if name in names:
+            yield names[name], value
+        elif name.startswith(sections):
+            found.append(Violation(name, _unknown(name, names)))
+
+
+def _assemble(
+    given: Mapping[str, tuple[Any, Origin]], keys: Mapping[str, Any], found: list[Violation]
+) -> Configuration:
+    """The settings, once every value has its type."""
+    tree: dict[str, Any] = {}
+    for key, (value, origin) in given.items():
+        section, _, name = key.partition(".")
+        try:
+            if section == "consumers":
+                tree.setdefault("consumers", {})[name] = msgspec.convert(value, ConsumerSettings)
+                continue
+            typed = msgspec.convert(value, keys[key], strict=origin is Origin.FILE)
+        except msgspec.ValidationError as error:
+            found.append(Violation(key, f"{_reason(error)} ({origin.value})"))
+            continue
+        *above, last = key.split(".")
+        node = tree
+        for part in above:
+            node = node.setdefault(part, {})
+        node[last] = typed
+    if found:
+        raise InvalidInput(found)
+    settings: Settings = _filled(Settings(), tree)
+    wrong = list(settings.problems())
+    if wrong:
+        raise InvalidInput(wrong)
+    return Configuration(settings=settings, origins={key: origin for key, (_, origin) in given.items()})
+
+
+def _filled(default: Any, tree: Mapping[str, Any]) -> Any:
+    """The struct with the tree's values in their places."""
+    values = {}
+    for name, value in tree.items():
+        own = getattr(default, name)
+        if name == "consumers":
+            values[name] = {**own, **value}
+        else:
+            values[name] = _filled(own, value) if isinstance(own, msgspec.Struct) else value
+    return msgspec.structs.replace(default, **values)
+
+
+def _values(struct: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, msgspec.Struct) and not isinstance(value, ConsumerSettings):
+            yield from _values(value, f"{prefix}{name}.")
+        elif isinstance(value, dict):
+            yield from ((f"{prefix}{name}.{key}", member) for key, member in value.items())
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _unknown(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    near = get_close_matches(name, list(known), 1)
+    return f"is no key of the configuration; did you mean {near[0]}?" if near else "is no key of the configuration"
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    """The converter's own words, which name types and places; the place below the key is kept."""
+    text = str(error)
+    return text[:1].lower() + text[1:].replace(" - at `$", " at `")

@@ -1,0 +1,169 @@
+"""Every key of the configuration, with its default and what it means.
+
+Data only: `loading` fills it, `reference` turns the docstrings below into the table of the documentation, and `app`
+hands each section to the part that it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from cta_core.errors import Violation
+from cta_core.stream import Policy
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where and how the server listens."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default is reached from this machine only; on any other address set `token`, and TLS
+    or a proxy that ends it."""
+    port: int = 50510
+    """Port to listen on; 0 takes a free one."""
+    max_message_bytes: int = 8 * 1024 * 1024
+    """Largest message taken, bytes. 8 MiB: an event beyond the policy's 5 MiB still arrives, and is held with a reason."""
+    drain_seconds: float = 5.0
+    """How long open calls may go on when the server stops, seconds. Watches end at once; no other call takes this long
+    but a canary."""
+    reflection: bool = True
+    """Answers gRPC reflection, so that grpcurl and buf curl need no proto files."""
+    tls_cert: str = ""
+    """File with the certificate chain, PEM; empty: no TLS."""
+    tls_key: str = ""
+    """File with the certificate's private key, PEM."""
+    tls_client_ca: str = ""
+    """File with the authorities whose client certificates are required, PEM; empty: clients need none."""
+    token: str = ""
+    """Secret that every call must carry as `authorization: Bearer TOKEN`; empty: none is asked for. Better set in the
+    environment than in a file."""
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the server keeps what it must not lose."""
+
+    path: str = "cta-data"
+    """Folder of journal and archive; it is made when it does not exist. One server at a time uses it."""
+
+
+class StageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One stage of a consumer."""
+
+    name: str
+    """Name in traces, failures and reports; unique within the consumer."""
+    call: str
+    """The callable, `package.module:function`: one JSON value in, one JSON value out."""
+    kind: str = "step"
+    """`step`, or `tool` for a stage that asks something else: a table, a model, a service."""
+
+
+class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A consumer's stages, run in a worker process of their own."""
+
+    stages: tuple[StageSettings, ...]
+    """The stages in order, each `{name, call, kind}`."""
+    path: tuple[str, ...] = ()
+    """Folders that are searched for the stages' modules before all others."""
+    memory_mib: int = 2048
+    """Memory that the worker process may take, MiB. Enough for numpy and a table of millions of rows."""
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What sources may read."""
+
+    folder: str = ""
+    """Folder of the JSON Lines files that a source may replay; empty: none."""
+
+
+class LogLevel(StrEnum):
+    """Least weight of a line."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line looks."""
+
+    AUTO = "auto"
+    """Readable on a terminal, JSON elsewhere."""
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The log, on standard error."""
+
+    level: LogLevel = LogLevel.INFO
+    """Least weight that is written: debug, info, warning or error. One line per call is info."""
+    format: LogFormat = LogFormat.AUTO
+    """auto, json or text. auto is text on a terminal and JSON elsewhere."""
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Calls that may be open at once; one more is answered RESOURCE_EXHAUSTED with a time to retry."""
+
+    batches: int = 64
+    """ProcessEvents and ReportFailures. A batch takes milliseconds; 64 of 3 MiB bound their memory near 200 MiB."""
+    analyses: int = 4
+    """Diagnose and AnalyzeIncident. One process analyses; a queue of four at some 50 ms each stays under a second."""
+    trials: int = 8
+    """TestAdapter and LearnBaseline. Each takes some milliseconds of the event loop."""
+    canaries: int = 4
+    """RunCanary. Each replays up to 1,000 events through the consumer's one worker process."""
+    fixes: int = 64
+    """ApplyFix. It mostly waits; as many as there are people."""
+    watches: int = 256
+    """All watches together. Each costs some messages a second; 256 of them a tenth of a core."""
+
+
+PAYMENTS: Final = ConsumerSettings(
+    stages=(
+        StageSettings(name="Intake", call="cta_server.consumers.payments:intake"),
+        StageSettings(name="Retriever", call="cta_server.consumers.payments:retriever", kind="tool"),
+        StageSettings(name="Auditor", call="cta_server.consumers.payments:auditor"),
+    )
+)
+"""The consumer of the demonstration; a file may replace it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    consumers: dict[str, ConsumerSettings] = msgspec.field(default_factory=lambda: {"payments": PAYMENTS})
+    sources: SourceSettings = SourceSettings()
+    policy: Policy = Policy()
+    """Policy of streams that leave theirs open."""
+    log: LogSettings = LogSettings()
+    limits: LimitSettings = LimitSettings()
+
+    def problems(self) -> Iterator[Violation]:
+        """What is wrong with the values, by key."""
+        server = self.server
+        if not 0 <= server.port <= 65535:
+            yield Violation("server.port", "must lie between 0 and 65535")
+        if not 64 * 1024 <= server.max_message_bytes <= 256 * 1024 * 1024:
+            yield Violation("server.max_message_bytes", "must lie between 64 KiB and 256 MiB")
+        if not 0 <= server.drain_seconds <= 3600:
+            yield Violation("server.drain_seconds", "must lie between 0 and 3600")
+        if bool(server.tls_cert) != bool(server.tls_key):
+            missing = "tls_key" if server.tls_cert else "tls_cert"
+            yield Violation(f"server.{missing}", "certificate and key belong together: set both, or none")
+        if server.tls_client_ca and not server.tls_cert:
+            yield Violation("server.tls_client_ca", "needs tls_cert and tls_key")
+        for name in LimitSettings.__struct_fields__:
+            if getattr(self.limits, name) < 1:
+                yield Violation(f"limits.{name}", "must be at least 1")
+        for name, consumer in self.consumers.items():
+            for index, stage in enumerate(consumer.stages):
+                if stage.kind not in ("step", "tool"):
+                    yield Violation(f"consumers.{name}.stages[{index}].kind", "must be step or tool")
+        for violation in self.policy.problems():
+            yield Violation(f"policy.{violation.field}", violation.remedy)
