@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cta_server.runtime.ports import RecordedEvent
-from cta_server.store.archive.part import Part
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 BLOCK = 500

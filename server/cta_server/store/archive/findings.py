@@ -6,7 +6,7 @@ import msgspec
 
 from cta_core.canary import Canary
 from cta_server.runtime.ports import StoredReport
-from cta_server.store.archive.part import Part
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cta_core.run import Run, TraceEvent
-from cta_server.store.archive.part import Part
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from cta_server.store.file import StoreFile
 from cta_server.store.journal.adapters import Adapters
 from cta_server.store.journal.baselines import Baselines
+from cta_server.store.journal.counters import current_revision
 from cta_server.store.journal.decisions import Decisions
 from cta_server.store.journal.deliveries import Deliveries
 from cta_server.store.journal.incidents import Incidents
-from cta_server.store.journal.part import current_revision
 from cta_server.store.journal.quarantine import Quarantine
 from cta_server.store.journal.streams import Streams
 from cta_server.store.migrations import journal_migrations

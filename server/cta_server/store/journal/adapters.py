@@ -12,7 +12,9 @@ from cta_core.machine import AdapterChange, AdapterState
 from cta_core.memory import DecisionEntry
 from cta_server.runtime.ports import StaleRevision
 from cta_server.store.journal import decisions as log
-from cta_server.store.journal.part import Part, Scope, answered, next_revision, remember
+from cta_server.store.journal.counters import next_revision
+from cta_server.store.journal.requests import Scope, answered, remember
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from cta_server.store.journal.part import Part
+from cta_server.store.part import Part
 
 KEPT = 10_000
 """Most events kept for a stream. An analysis looks at some hundreds of them; the rest makes that sample a fair one."""

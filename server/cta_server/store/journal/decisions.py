@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from cta_core.memory import DecisionEntry
-from cta_server.store.journal.part import Part
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 _SELECT = "SELECT action, actor, stream_id, incident_id, adapter_id, why, time, position FROM decisions"

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cta_core.quarantine import Delivery, HeldState
-from cta_server.store.journal.part import Part, last_position
+from cta_server.store.journal.counters import last_position
 from cta_server.store.journal.quarantine import LOOKUP, Group, count
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 

@@ -15,7 +15,9 @@ from cta_core.incident import Incident, State
 from cta_core.machine import Effect
 from cta_server.runtime.ports import Committed, PendingEffect, StaleRevision, Transition
 from cta_server.store.journal import adapters, decisions, quarantine
-from cta_server.store.journal.part import Part, Scope, answered, current_revision, next_revision, remember
+from cta_server.store.journal.counters import current_revision, next_revision
+from cta_server.store.journal.requests import Scope, answered, remember
+from cta_server.store.part import Part
 from cta_server.store.query import Query
 
 

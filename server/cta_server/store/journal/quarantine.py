@@ -13,18 +13,17 @@ import msgspec
 
 from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
 from cta_server.runtime.ports import Held
-from cta_server.store.journal.part import Part, last_position
+from cta_server.store.journal.requests import digest_of, remember_digest
+from cta_server.store.part import Part
 from cta_server.store.query import Query, marks
 
-REQUESTS_KEPT = 200_000
-"""Batches whose request id is remembered. A client repeats within its deadline, minutes at most; at 200 batches a
-second (100,000 events in batches of 500) this is a quarter of an hour."""
 LOOKUP = 500
 """Ids looked up by one statement: a batch. SQLite binds 32,766 values at most."""
 
-_INSERT = """INSERT OR IGNORE INTO held
+# Not INSERT OR IGNORE, which would also leave out a row that breaks another rule of the table, without a word.
+_INSERT = """INSERT INTO held
     (stream_id, event_id, incident_id, arrive_time, reason, failure_key, stage, run_id, message, breaches, raw)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream_id, event_id) DO NOTHING"""
 _SELECT = """SELECT position, stream_id, event_id, incident_id, state, arrive_time, redrive_time, reason, failure_key,
     stage, run_id, message, breaches, raw FROM held"""
 
@@ -64,7 +63,7 @@ class Quarantine(Part):
         """Stores events durably before it returns (synchronous FULL). Remembers the request, with its digest."""
         rows = _rows(events)
         with self._file.write() as conn:
-            before = last_position(conn, "held")
+            before = _last(conn)
             new = conn.executemany(_INSERT, rows).rowcount if rows else 0
             if new == len(rows):
                 groups = Counter((event.stream_id, event.incident_id, HeldState.HELD) for event in events)
@@ -75,14 +74,13 @@ class Quarantine(Part):
                 groups = Counter({(stream, incident, HeldState.HELD): number for stream, incident, number in stored})
             count(conn, groups)
             if request_id:
-                _remember(conn, request_id, digest)
-            return Held(new=new, last_position=last_position(conn, "held"))
+                remember_digest(conn, request_id, digest)
+            return Held(new=new, last_position=_last(conn))
 
     def request_digest(self, request_id: str) -> str | None:
         """Digest of a remembered request."""
         with self._file.read() as conn:
-            row = conn.execute("SELECT digest FROM hold_requests WHERE request_id = ?", (request_id,)).fetchone()
-        return str(row[0]) if row else None
+            return digest_of(conn, request_id)
 
     def known_events(self, stream_id: str, event_ids: Sequence[str]) -> dict[str, HeldEvent]:
         """Those of the ids that are or were in the quarantine, by id."""
@@ -140,6 +138,11 @@ def _at(conn: sqlite3.Connection, places: Sequence[int]) -> Iterator[tuple[Any, 
         yield from query.each(conn, order="position")
 
 
+def _last(conn: sqlite3.Connection) -> int:
+    """Position of the last event, 0 if there is none."""
+    return int(conn.execute("SELECT coalesce(max(position), 0) FROM held").fetchone()[0])
+
+
 def _rows(events: Iterable[HeldEvent]) -> list[tuple[Any, ...]]:
     """The values of `_INSERT`."""
     encode = msgspec.json.encode
@@ -180,11 +183,3 @@ def _held(row: tuple[Any, ...]) -> HeldEvent:
         breaches=() if breaches == "[]" else msgspec.json.decode(breaches, type=tuple[HeldBreach, ...]),
         raw=raw,
     )
-
-
-def _remember(conn: sqlite3.Connection, request_id: str, digest: str) -> None:
-    """Keeps the request's digest and forgets the one that is `REQUESTS_KEPT` older."""
-    stored = conn.execute(
-        "INSERT OR IGNORE INTO hold_requests (request_id, digest) VALUES (?, ?)", (request_id, digest)
-    )
-    conn.execute("DELETE FROM hold_requests WHERE number <= ?", ((stored.lastrowid or 0) - REQUESTS_KEPT,))

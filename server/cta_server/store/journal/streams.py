@@ -10,7 +10,8 @@ from cta_core.memory import DecisionEntry
 from cta_core.stream import Policy, Stream
 from cta_server.runtime.ports import StaleRevision
 from cta_server.store.journal import decisions
-from cta_server.store.journal.part import Part, next_revision
+from cta_server.store.journal.counters import next_revision
+from cta_server.store.part import Part
 
 _SELECT = """SELECT stream_id, revision, create_time, update_time, consumer, description, policy, contract, learned
     FROM streams"""
