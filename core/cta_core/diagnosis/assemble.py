@@ -44,9 +44,10 @@ def assemble(
     pairs = {part.targets[0]: part.sources[0] for part in parts if part.move and part.sources[0] != part.targets[0]}
     others = [source for part in parts if not part.move for source in part.sources]
     own = {part.targets[0] for part in parts if part.move and part.sources[0] == part.targets[0]}
-    moves = _collapsed(pairs, healthy, drifted, own)
+    moves, inner = _collapsed(pairs, healthy, drifted, own)
     ordered, late = _ordered(moves, drifted, others)
-    steps: list[AnyStep] = list(ordered)
+    steps: list[AnyStep] = [*ordered, *(_move(source, target) for target, source in inner)]
+    steps.extend(_null_parents(pairs, healthy, drifted))
     for part in parts:
         if part.move:
             made = moved_to(part.targets[0], part.steps)
@@ -73,13 +74,27 @@ def _needed(before: Sequence[AnyStep], used: Iterable[str], healthy: Table) -> l
     ]
 
 
-def _collapsed(pairs: Mapping[str, str], healthy: Table, drifted: Table, own: set[str]) -> list[tuple[str, str]]:
-    """(target, source) moves with whole objects and arrays in place of their leaves, where everything below goes along."""
+def _null_parents(pairs: Mapping[str, str], healthy: Table, drifted: Table) -> Iterable[AnyStep]:
+    """A value whose whole parent is null is null as well, where the healthy field has nulls."""
+    for target, source in pairs.items():
+        above = parent_of(source)
+        column = drifted.columns.get(above)
+        if column is None or "*" in source or above == parent_of(target) or any(value is not None for value in column.values):
+            continue
+        if any(value is None for value in healthy.columns[target].values) and sum(is_below(other, above) for other in pairs.values()) == 1:
+            yield Move(source=above, target=target, when=(Condition(path=above, test=Test.TYPE, types=("null",)),))
+
+
+def _collapsed(
+    pairs: Mapping[str, str], healthy: Table, drifted: Table, own: set[str]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(target, source) moves with whole objects and arrays in place of their leaves, and the moves inside those afterwards."""
     groups: dict[tuple[str, str], int] = {}
     for target, source in pairs.items():
         for above_target, above_source in _aboves(target, source):
             groups[(above_target, above_source)] = groups.get((above_target, above_source), 0) + 1
     moves: list[tuple[str, str]] = []
+    inner: list[tuple[str, str]] = []
     done: set[str] = set()
     for (above_target, above_source), count in sorted(
         groups.items(), key=lambda item: (item[0][0].count("/"), -item[1])
@@ -94,9 +109,9 @@ def _collapsed(pairs: Mapping[str, str], healthy: Table, drifted: Table, own: se
                 done.add(target)
                 suffix = source[len(above_source) :]
                 if above_target + suffix != target:
-                    moves.append((target, above_target + suffix))
+                    inner.append((target, above_target + suffix))
     moves.extend((target, source) for target, source in pairs.items() if target not in done)
-    return moves
+    return moves, inner
 
 
 def _aboves(target: str, source: str) -> Iterable[tuple[str, str]]:

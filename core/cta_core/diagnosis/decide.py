@@ -170,8 +170,8 @@ def _choice(
     margin, rival = NO_RIVAL, None
     owners = {other.source: other for target, other in chosen.items() if target != candidate.target}
     for other in field:
-        if other is candidate:
-            continue
+        if other is candidate or (other.own and other.recipe.kind == "rename"):
+            continue  # the field as it is was found wrong already
         if other.source != candidate.source:
             owner = owners.get(other.source)
             # A source that another target needs more is no rival here.

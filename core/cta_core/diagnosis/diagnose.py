@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 
 from cta_core.adapter.program import Program
-from cta_core.adapter.steps import AnyStep, Default
+from cta_core.adapter.steps import AnyStep, Default, Wrap, WrapForm
 from cta_core.contract import Contract, compile_contract, learn
 from cta_core.diagnosis.assemble import Part, assemble, is_below
 from cta_core.diagnosis.candidates.dates import Witness
+from cta_core.diagnosis.compounds import Compound, copies, merges, splits
 from cta_core.diagnosis.decide import Choice, decide
 from cta_core.diagnosis.explain import explain
 from cta_core.diagnosis.formats import ZONED
@@ -25,6 +26,7 @@ from cta_core.diagnosis.relations import Anchor, Relations, by_row
 from cta_core.diagnosis.report import Decision, Method, Report, Severity
 from cta_core.diagnosis.search import Candidate, Searcher
 from cta_core.diagnosis.shapes import Level, level
+from cta_core.diagnosis.strata import stratified
 from cta_core.diagnosis.swaps import swapped
 from cta_core.diagnosis.symptoms import Finding, findings
 from cta_core.diagnosis.table import Table
@@ -53,6 +55,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool
     level: Level
     """Both sides in one shape; its drifted side holds the events in question only."""
+    inner: Promises
+    """What the contract says about that common shape."""
     rows: tuple[int, ...]
     """The drifted events in question."""
     old: tuple[int, ...]
@@ -63,7 +67,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Drifted events that violate the contract."""
 
 
-def prepare(baseline: Sequence[Any], drifted: Sequence[Any], contract: Contract | None) -> Case:
+def prepare(baseline: Sequence[Any], drifted: Sequence[Any], contract: Contract | None, *, parted: bool = True) -> Case:
     """Reads both sides, sorts the drifted events into old and new, and levels their shapes."""
     healthy, table = Table(baseline), Table(drifted)
     declared = contract is not None
@@ -80,13 +84,19 @@ def prepare(baseline: Sequence[Any], drifted: Sequence[Any], contract: Contract 
     marked |= _new_shape(healthy, table, promises)
     old: list[int] = []
     rows = list(range(len(drifted)))
-    if marked and len(marked) < len(drifted) and len(marked) >= 0.03 * len(drifted):
+    if parted and marked and len(marked) < len(drifted) and len(marked) >= 0.03 * len(drifted):
         rows = sorted(marked)
         old = [index for index in range(len(drifted)) if index not in marked]
     part = table if not old else Table([drifted[index] for index in rows])
+    leveled = level(healthy, part, promises)
+    shaped = [step.path for step in (*leveled.before, *leveled.after)]
+    broken = {path for path in broken if not any(is_below(path, above) for above in shaped)}
+    wraps = [step for step in leveled.after if isinstance(step, Wrap)]
     return Case(
-        healthy=healthy, drifted=table, promises=promises, contract=contract, declared=declared,
-        level=level(healthy, part, promises), rows=tuple(rows), old=tuple(old), broken=frozenset(broken), breached=breached,
+        healthy=healthy, drifted=table, promises=promises, contract=contract, declared=declared, level=leveled,
+        inner=promises.leveled(
+            [step.path for step in wraps if step.form is WrapForm.ONE_ELEMENT], [step.path for step in wraps if step.form is WrapForm.PAIRS]
+        ), rows=tuple(rows), old=tuple(old), broken=frozenset(broken), breached=breached,
     )  # fmt: skip
 
 
@@ -129,9 +139,16 @@ def diagnose(
     if not baseline or not drifted:
         return Report(decision=Decision.QUIET, baseline_count=len(baseline), drifted_count=len(drifted))
     case = prepare(baseline, drifted, contract)
-    found = findings(case.level.healthy, case.level.drifted, case.promises, case.broken)
+    found = findings(case.level.healthy, case.level.drifted, case.inner, case.broken)
     del hints
     solution = solve(case, found, options)
+    if solution.decision is not Decision.HEAL and case.old:
+        # Perhaps no event is of the old shape, and only some show the change: look at all of them as one.
+        whole = prepare(baseline, drifted, contract, parted=False)
+        also = findings(whole.level.healthy, whole.level.drifted, whole.inner, whole.broken)
+        second = solve(whole, also, options)
+        if second.decision is Decision.HEAL:
+            case, found, solution = whole, also, second
     return explain(case, found, solution, options)
 
 
@@ -167,6 +184,14 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         parts.append(part)
         confidences.append(confidence)
         explained.update(part.targets)
+    changed_paths = {finding.path for finding in serious}
+    for finding in serious:
+        if finding.rule in ("shift", "precision") and finding.path not in explained:
+            strata = stratified(finding.path, case.level.healthy, drifted, changed_paths)
+            if strata is not None:
+                parts.append(strata.part)
+                confidences.append(strata.confidence)
+                explained.add(finding.path)
     constants = _constants(case, serious)
     explained.update(constants)
     for finding in serious:
@@ -193,6 +218,18 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
             and (choice.vetoes or choice.confidence < options.bar)
         ):
             choices.pop(path)
+    weak = {path: view for path, view in targets.items() if path in open_paths or (path in choices and _weak(choices[path], options))}
+    compounds = _compounds(weak, pool, case, searcher, serious, options)
+    for compound in compounds:
+        parts.append(compound.part)
+        confidences.append(compound.confidence)
+        for path in compound.part.targets:
+            choices.pop(path, None)
+            if path in open_paths:
+                open_paths.remove(path)
+        for path in [path for path, choice in choices.items() if choice.candidate.source in compound.part.sources]:
+            choices.pop(path)
+            open_paths.append(path)
     for target, choice in choices.items():
         parts.append(Part(targets=(target,), sources=(choice.candidate.source,), steps=choice.candidate.recipe.steps))
         confidences.append(choice.confidence)
@@ -222,11 +259,39 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     )  # fmt: skip
 
 
+def _weak(choice: Choice, options: Options) -> bool:
+    return bool(choice.vetoes) or choice.confidence < options.bar or choice.candidate.fit.score < 0.8
+
+
+def _compounds(
+    weak: dict[str, View], pool: dict[str, View], case: Case, searcher: Searcher, serious: Sequence[Finding], options: Options
+) -> list[Compound]:
+    """Joint proposals for fields that no single source explains well, the surest first, none touching another's fields."""
+    gone = {finding.path for finding in serious if finding.rule == "gone"}
+    lacking = {path: view for path, view in weak.items() if path in gone}
+    if not lacking:
+        return []
+    fresh = {path: view for path, view in pool.items() if path not in case.level.healthy.columns}
+    changed = {finding.path for finding in serious}
+    found = [
+        *copies(lacking, case.level.healthy, case.level.drifted, changed),
+        *splits(lacking, fresh, searcher),
+        *merges(lacking, fresh, searcher),
+    ]
+    found = [compound for compound in found if not compound.vetoes and compound.confidence >= options.bar]
+    found.sort(key=lambda compound: (-len(compound.part.targets), -compound.confidence))
+    kept: list[Compound] = []
+    for compound in found:
+        if not any(set(compound.part.targets) & set(other.part.targets) for other in kept):
+            kept.append(compound)
+    return kept
+
+
 def _constants(case: Case, serious: Sequence[Finding]) -> dict[str, Any]:
     """Missing fields whose constant the contract names."""
     found: dict[str, Any] = {}
     for finding in serious:
-        promise = case.promises.of(finding.path)
+        promise = case.inner.of(finding.path)
         if (
             finding.rule in ("gone", "partly gone")
             and promise.has_constant
@@ -307,7 +372,7 @@ def _candidates(
             pairs += 1
             if pairs > options.max_pairs:
                 return {}
-            rows.extend(searcher.search(view, given, case.promises.of(target)))
+            rows.extend(searcher.search(view, given, case.inner.of(target)))
         rows.sort(key=lambda candidate: -candidate.score)
         near = [row for row in rows if row.score > (rows[0].score - 6.0)][:8] if rows else []
         related = [searcher.related(row, view) for row in near]

@@ -45,11 +45,19 @@ def explain(case: Case, found: Sequence[Finding], solution: Solution, options: O
         )  # fmt: skip
         for target, choice in solution.choices.items()
     )
+    proposals += tuple(
+        Proposal(
+            target=path, sources=(near[0].source,), words=near[0].recipe.kind, confidence=0.0, vetoes=(*near[0].vetoes, "not chosen"),
+            runner_up=f"score {near[0].score:.1f}, name {near[0].name.score:.2f}, fit {near[0].fit.score:.2f}, relation {near[0].relation.support:.1f}",
+        )  # fmt: skip
+        for path in solution.open_paths
+        if (near := solution.candidates.get(path))
+    )
     severity = max((finding.severity for finding in found), key=list(Severity)[::-1].index, default=Severity.NOTICE)
     return Report(
         decision=solution.decision, method=solution.method, confidence=solution.confidence, severity=severity, symptoms=symptoms,
         proposals=proposals, program=program, fix="; ".join(compile_program(program).words()) if program else "",
-        question="Which values belong to " + ", ".join(solution.open_paths) + "?" if solution.decision is Decision.ESCALATE else "",
+        question="Which values belong to " + ", ".join(solution.open_paths) + "?" + " ".join(f"[{f.path} {f.rule} {f.text}]" for f in solution.remaining) if solution.decision is Decision.ESCALATE else "",
         held=solution.trial.held if solution.trial else 0, baseline_count=case.healthy.count, drifted_count=case.drifted.count,
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The guard of a program: which events it is for, read off the events themselves.
 
-A condition enters the guard only when it holds for every event that the program changes and for no healthy one. Where no
-condition separates the two (silent drift: same names, same types) the guard stays empty and the program is for every event.
-A guard that is too narrow holds an event back; it never lets a wrong one pass.
+A condition enters the guard only when it holds for every event that the program changes and for no healthy one. Where
+no condition separates the two (silent drift: same names, same types) the guard stays empty and the program is for
+every event. A guard that is too narrow holds an event back; it never lets a wrong one pass.
 """
 
 from __future__ import annotations

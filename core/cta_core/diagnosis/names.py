@@ -71,7 +71,8 @@ def words_of(text: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def name_of(path: str) -> Name:
     """The words of a JSON Pointer, its unit word taken off the leaf."""
-    parts = [part for part in path.split("/")[1:] if part != "*" and not part.isdigit()]
+    # `http.request.method` is a path of its own, written into one key.
+    parts = [word for part in path.split("/")[1:] if part != "*" and not part.isdigit() for word in part.split(".") if word]
     if not parts:
         return Name(leaf=(), parents=())
     leaf = words_of(parts[-1])
@@ -219,6 +220,10 @@ def compare(target: str, source: str) -> NamePair:
     )
 
 
+_MONEY = frozenset("amount price total weight salary revenue pay income sales profit cost value sum margin wage turnover".split())
+"""What is net or gross; elsewhere `net` is a network."""
+
+
 def _finds(word: str, words: tuple[str, ...]) -> bool:
     return any(word_likeness(word, other) >= 0.75 for other in words)
 
@@ -235,6 +240,9 @@ def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[st
     shared = len(wanted.leaf) > len(rest_left)
     if shared:
         for word in sorted({*rest_left, *rest_right} & QUALIFIERS):
+            doubts.append(f"qualifier: {word} on one side only")
+        money = _MONEY & {*own_left, *own_right}
+        for word in sorted({*rest_left, *rest_right} & {"net", "gross"} if money else ()):
             doubts.append(f"qualifier: {word} on one side only")
     for word in sorted((set(rest_left) ^ set(rest_right)) & NEGATIONS):
         doubts.append(f"negation: {word}")

@@ -6,7 +6,7 @@ fields count and which values are allowed. Whether an event keeps the contract i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -123,6 +123,28 @@ class Promises:
                 self._walk(below, f"{path}/{escape(name)}", required=name in needed, depth=depth + 1)
         if isinstance(items, Mapping):
             self._walk(items, path + "/*", required=True, depth=depth + 1)
+
+    def leveled(self, single: Iterable[str], pairs: Iterable[str]) -> Promises:
+        """The promises on events whose arrays at `single` are replaced by their only member, and at `pairs` by an object."""
+        if self.schema is None:
+            return self
+        changed = Promises(None)
+        changed.schema = self.schema
+        changed.by_path = dict(self.by_path)
+        for path in single:
+            moved: dict[str, Promise] = {}
+            for name, promise in changed.by_path.items():
+                if name == path:
+                    continue
+                if name == path + "/*" or name.startswith(path + "/*/"):
+                    name = path + name[len(path) + 2 :]
+                    promise = msgspec.structs.replace(promise, path=name)
+                moved[name] = promise
+            changed.by_path = moved
+        for path in pairs:
+            changed.by_path = {name: promise for name, promise in changed.by_path.items() if not name.startswith(path + "/")}
+            changed.by_path[path] = Promise(path=path, free=True, required=self.needed(path))
+        return changed
 
     def names(self, path: str) -> bool:
         """Does this path count: is it named, or below a named field whose inside the contract leaves open?"""

@@ -12,9 +12,10 @@ from collections.abc import Collection
 import msgspec
 import numpy as np
 
+from cta_core.diagnosis.candidates.nulls import stand_ins
 from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.formats import OPAQUE
-from cta_core.diagnosis.promises import Promises
+from cta_core.diagnosis.promises import Promise, Promises
 from cta_core.diagnosis.report import Severity
 from cta_core.diagnosis.table import Table
 from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise, total_variation
@@ -155,6 +156,12 @@ def compare(path: str, view: View, here: View, *, required: bool, broken: bool) 
         )
     kind = view.kind
     found: Finding | None = None
+    if view.nulls * here.total >= 8 * view.total and here.nulls * 4 < view.nulls * here.total / view.total and kind in ("number", "string"):
+        # Nulls that came regularly are gone; if a stand-in came up in their place, that is what they are now.
+        if stand_ins(view, here, Promise(path=path))[0]:
+            return Finding(
+                path=path, rule="null form", severity=Severity.SILENT, text="nulls are gone and stand-ins for them came up", count=here.total, doubt=True,
+            )  # fmt: skip
     if kind == "number":
         found = _numbers(path, view, here)
     elif kind == "string":

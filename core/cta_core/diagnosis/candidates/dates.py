@@ -79,9 +79,12 @@ def date_recipes(
 ) -> Iterator[Recipe]:
     """Recipes from the time formats that read `source` to the one that `target` is written in."""
     style = style_of(target)
-    if style is None or style.form in CLOCKS:
-        return
     forms = source.date_formats
+    if style is None:
+        return
+    if style.form in CLOCKS:
+        yield from _clocks(source, style)
+        return
     if not forms or (forms[0] == style.form and style.form != "rfc3339"):
         return
     for form in forms:
@@ -90,6 +93,15 @@ def date_recipes(
         if form == "rfc3339" == style.form and total_masks_alike(target, source):
             return
         yield from _from(target, source, form, style, witnesses, healthy)
+
+
+def _clocks(source: View, style: Style) -> Iterator[Recipe]:
+    for form in source.date_formats:
+        if form in CLOCKS and form != style.form:
+            steps = (DateTime(path=PLACE, source=form, target=style.form, digits=style.digits if "%f" in style.form else 0),)
+            yield Recipe(
+                kind="datetime", steps=steps, view=after(steps, source), prior=-0.5, support=0.5, facts=(f"all values read as {form}",), family="datetime"
+            )
 
 
 def total_masks_alike(target: View, source: View) -> bool:

@@ -76,11 +76,13 @@ def stand_ins(target: View, source: View, promise: Promise) -> tuple[list[Any], 
     before = target.nulls / max(1, target.total)
     now = source.nulls / max(1, source.total)
     doubts: list[str] = []
+    numeric = any(not isinstance(value, str) for value in found)
     if before == 0 and share > 0.1:
         doubts.append("stand-ins for null where there was hardly any")
     pooled = (before * target.total + (share + now) * source.total) / (target.total + source.total)
     spread = math.sqrt(max(pooled * (1 - pooled), 1e-6) * (1 / max(1, target.total) + 1 / max(1, source.total)))
-    if abs(before - share - now) / spread > 5:
+    # A word for "nothing" cannot be a value, however often it comes; a number outside the range could be one.
+    if numeric and abs(before - share - now) / spread > 5 and not before / 4 <= share + now <= 4 * before:
         doubts.append("the stand-ins come far more or less often than null did")
     return found, doubts
 

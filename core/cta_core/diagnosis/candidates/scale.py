@@ -197,8 +197,12 @@ def _judged(
         support += 1.5
         facts.append("the decimal places of the healthy values come back")
         proof = proof or factor.size <= 0.2 or factor.size >= 5
+    if not proof and pair.source_unit is None and target.path != source.path:
+        conflicts.append("another field and another unit, and no word asks for the factor")
     if rivals and not (proof and all(not _explains(target, given, rival) for rival in rivals)):
         conflicts.append(f"the factor is not pinned down: {rivals[0].words} fits as well")
+    if distance - noise > 0.25:
+        conflicts.append("the values do not fit after the factor")
     if not proof:
         if factor.offset and not _is_temperature(target.path):
             conflicts.append("an offset needs more than the distribution")
@@ -245,8 +249,11 @@ def _grid(target: View, given: View, factor: Factor) -> tuple[int | None, float,
     other = wrong.of(given.numbers) * unit
     chance = float(np.mean(np.abs(other - np.round(other)) <= tolerance))
     if exact >= 0.98:
-        support = 3.0 if chance < 0.5 and len(values) >= 20 and not factor.decimal else 0.0
-        if factor.decimal and step > 1.0 + 1e-9 and len(values) >= 20:
+        # An offset alone moves every grid onto itself, and a power of ten does so with most.
+        # Whole steps land on every grid.
+        telling = not factor.decimal and factor.size != 1.0 and abs(step - round(step)) > 1e-6
+        support = 3.0 if chance < 0.5 and len(values) >= 20 and telling else 0.0
+        if abs(step - round(step)) <= 1e-6 and step > 1.0 + 1e-9 and len(values) >= 20:
             # The source's last place is worth several of the target's: what stood behind it is gone, unless it never varied.
             last = np.round(target.numbers * unit)
             lost = float(np.mean(np.abs(np.mod(last, round(step))) > 0.5)) > 0.2
