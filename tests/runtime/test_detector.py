@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cta_core.incident import Incident, State
 from cta_core.quarantine import HeldBreach, HeldReason
-from cta_server.runtime.detector import WINDOW_SECONDS, Detector, gate_key, stage_key
+from cta_server.runtime.detector import WINDOW_SECONDS, Detector, adapter_key, gate_key, stage_key
 
 
 def key(*paths: str) -> str:
@@ -60,7 +60,7 @@ def test_a_promoted_incident_takes_only_its_adapters_refusals() -> None:
     detector = Detector()
     detector.changed(incident(key("/amount"), State.PROMOTED, "adp_1"))
     assert detector.incident_for("s", key("/amount")) == ""
-    refused = gate_key(HeldReason.ADAPTER_REFUSED, [], "adp_1", "/amount")
+    refused = adapter_key("adp_1", gate_key(HeldReason.ADAPTER_REFUSED, []))
     assert detector.incident_for("s", refused) == "inc_1"
 
 

@@ -63,6 +63,13 @@ class Analyst:
             pool, self._pool = self._pool, None
             await asyncio.get_running_loop().run_in_executor(None, lambda: pool.shutdown(cancel_futures=True))
 
+    async def prepare(self, stream_id: str) -> None:
+        """Gets a stream's baseline ready, so that its first incident does not wait for that."""
+        gate = await self._gates.get(stream_id)
+        baseline = await self._samples.baseline(stream_id, gate.stream.policy.analysis_sample)
+        if baseline:
+            await self._call(diagnostics.prepare, baseline)
+
     async def fingerprint(self, stream: Stream, baseline: Sequence[bytes], drifted: Sequence[bytes]) -> str:
         """The exact key of what the drifted events look like."""
         return await self._call(

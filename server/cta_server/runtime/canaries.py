@@ -25,6 +25,7 @@ from cta_core.quarantine import HeldReason
 from cta_core.verdict import Judgement, Tally, Verdict, judge
 from cta_server.runtime import faultpoints
 from cta_server.runtime.analyst import Analyst
+from cta_server.runtime.diagnostics import spread
 from cta_server.runtime.errors import NoEvents
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.ids import Ids
@@ -137,7 +138,7 @@ class Canaries:
         if not baseline:
             return
         paths = sorted({path for step in adapter.program.steps for path in step.writes()})
-        healed = _spread(replay.healed, PARITY_SAMPLE)
+        healed = spread(replay.healed, PARITY_SAMPLE)
         replay.parity_ok, replay.parity_text = await self._analyst.belongs(baseline, healed, paths)
 
 
@@ -236,10 +237,3 @@ def _judge(tally: Tally, replay: _Replay, gate: StreamGate) -> Judgement:
         more = f"{replay.refused} of {looked_at} drifted events cannot be healed and stay in quarantine"
         return msgspec.structs.replace(judgement, reasons=(*judgement.reasons, more))
     return judgement
-
-
-def _spread(events: Sequence[bytes], limit: int) -> list[bytes]:
-    """At most `limit` of the events, evenly spread."""
-    if len(events) <= limit:
-        return list(events)
-    return [events[i * len(events) // limit] for i in range(limit)]

@@ -25,14 +25,17 @@ PATH_LIMIT: Final = 200
 """Characters of a path inside a key, for the same reason."""
 
 
-def gate_key(reason: HeldReason, breaches: Sequence[HeldBreach], adapter_id: str = "", path: str = "") -> str:
+def gate_key(reason: HeldReason, breaches: Sequence[HeldBreach]) -> str:
     """The key of a failure at the gate."""
-    if reason is HeldReason.ADAPTER_REFUSED:
-        return f"adapter {adapter_id} {path[:PATH_LIMIT]}"
     if reason is not HeldReason.CONTRACT:
         return f"gate {reason.lower()}"
     parts = sorted({f"{_general(breach.path)} {breach.rule}" for breach in breaches})
     return "gate " + "; ".join(parts[:KEY_LIMIT])
+
+
+def adapter_key(adapter_id: str, key: str) -> str:
+    """The key of a failure on an event that an adapter is for."""
+    return f"adapter {adapter_id} {key}"
 
 
 def stage_key(stage: str, error_type: str) -> str:

@@ -327,6 +327,7 @@ class Healer:
                 adapter = await self._storage.journaled(self._storage.journal.get_adapter, adapter_id)
                 if adapter is None:
                     raise NotFound(Kind.ADAPTER, adapter_id)  # noqa: TRY301 - told like any other failure of a canary
+                have = await self._samples.count(incident)
                 async for canary in self._canaries.run(adapter, incident=incident):
                     self._progress.canary(incident.incident_id, canary)
                     canary_id = canary.canary_id
@@ -336,7 +337,6 @@ class Healer:
                 if verdict is not Verdict.INCONCLUSIVE or self._clock() >= deadline:
                     break
                 # Wait for the missing events before the next replay.
-                have = await self._samples.count(incident)
                 while self._clock() < deadline and await self._samples.count(incident) < have + max(1, needed - seen):
                     await asyncio.sleep(POLL_SECONDS)
                     incident = await self.get(incident.incident_id)

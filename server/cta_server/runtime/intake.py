@@ -19,7 +19,7 @@ from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason
 from cta_core.run import Run
 from cta_core.stream import Stream
 from cta_server.runtime import faultpoints
-from cta_server.runtime.detector import Detector, gate_key, stage_key
+from cta_server.runtime.detector import Detector, adapter_key, gate_key, stage_key
 from cta_server.runtime.errors import QuarantineFull, RequestIdReused
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.hub import Hub
@@ -301,8 +301,10 @@ class Intake:
         if reason is HeldReason.STAGE_FAILED:
             key = stage_key(result.stage, result.message.partition(":")[0])
         else:
-            path = result.breaches[0].path if result.breaches else ""
-            key = gate_key(reason, result.breaches, result.adapter_id, path)
+            key = gate_key(reason, result.breaches)
+        if result.adapter_id:
+            # What an adapter made of the event failed, or it refused it: that belongs to the adapter's incident.
+            key = adapter_key(result.adapter_id, key)
         return HeldEvent(
             stream_id=stream_id,
             event_id=result.event_id,

@@ -30,7 +30,8 @@ from cta_server.runtime.progress import Progress
 from cta_server.runtime.redriver import Redriver
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.silent import SilentWatch
-from cta_server.runtime.sources.controller import FeedCounts, SourceController
+from cta_server.runtime.sources.controller import SourceController
+from cta_server.runtime.sources.source import FeedCounts
 from cta_server.runtime.stages.pool import StagePool
 from cta_server.runtime.stages.spec import ConsumerSpec
 from cta_server.runtime.storage import Storage
@@ -148,9 +149,7 @@ class Runtime:
             tasks=self._tasks,
             clock=clock,
         )
-        self.sources = SourceController(
-            feed=self._feed, sample=self._sample, folder=sources_folder, new_id=self.ids.new, clock=clock
-        )
+        self.sources = SourceController(feed=self._feed, folder=sources_folder, new_id=self.ids.new, clock=clock)
         self._wire()
 
     def _wire(self) -> None:
@@ -160,7 +159,7 @@ class Runtime:
         self.intake.on_healed = self.bakes.observe
         self.intake.on_healthy = self._healthy
         self.adapters.on_promoted = self._redrive_late
-        self.streams.on_learned = self.silent.forget
+        self.streams.on_learned = self._learned
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver
 
@@ -195,9 +194,15 @@ class Runtime:
                 gate = await self.gates.refresh(stream.stream_id)
                 held = await self.storage.journaled(journal.count_held, stream_id=stream.stream_id)
                 self.intake.set_held(stream.stream_id, held)
+                if stream.learned:
+                    self._tasks.spawn(f"prepare/{stream.stream_id}", self.analyst.prepare(stream.stream_id))
                 if held and gate.adapters:
                     self._redrive_late(stream.stream_id)
             after = page[-1].stream_id
+
+    def _learned(self, stream_id: str) -> None:
+        self.silent.forget(stream_id)
+        self._tasks.spawn(f"prepare/{stream_id}", self.analyst.prepare(stream_id))
 
     def _halted(self) -> bool:
         return self.system.halted
@@ -227,7 +232,3 @@ class Runtime:
         return FeedCounts(
             healthy=kinds.count("HEALTHY"), healed=kinds.count("HEALED"), quarantined=kinds.count("QUARANTINED")
         )
-
-    async def _sample(self, stream_id: str) -> list[bytes]:
-        """Healthy events, for faults that choose their field."""
-        return await self.samples.baseline(stream_id, 200) or await self.samples.healthy(stream_id, 200)

@@ -1,0 +1,87 @@
+"""The server as a whole: configuration -> store -> runtime -> rpc -> serve. The only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import structlog
+
+from cta_server.config import Configuration, ConsumerSettings
+from cta_server.rpc.server import build_server
+from cta_server.runtime.runtime import Runtime
+from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
+from cta_server.runtime.storage import Storage
+from cta_server.store.archive import open_archive
+from cta_server.store.journal import open_journal
+
+log = structlog.get_logger(__name__)
+
+
+def build_runtime(configuration: Configuration) -> Runtime:
+    """The runtime over the store that the configuration names. Raises `StoreError` or `InvalidInput`."""
+    settings = configuration.settings
+    consumers = {name: consumer_spec(name, consumer) for name, consumer in settings.consumers.items()}
+    folder = Path(settings.store.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
+    sources = Path(settings.sources.folder) if settings.sources.folder else None
+    return Runtime(storage=storage, consumers=consumers, sources_folder=sources, clock=time.time)
+
+
+def consumer_spec(name: str, consumer: ConsumerSettings) -> ConsumerSpec:
+    """A consumer as the stages know it. Raises `InvalidInput`."""
+    spec = ConsumerSpec(
+        name=name,
+        stages=tuple(
+            StageSpec(name=stage.name, call=stage.call, kind=StageKind(stage.kind)) for stage in consumer.stages
+        ),
+        path=consumer.path,
+        memory_mib=consumer.memory_mib,
+    )
+    spec.check()
+    return spec
+
+
+async def serve(configuration: Configuration, *, port_file: Path | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal ends at once.
+
+    The port is open, and health says NOT_SERVING, while the runtime recovers. `port_file` gets the port once the
+    server serves.
+    """
+    runtime = build_runtime(configuration)
+    server = build_server(runtime, configuration)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stopping)
+    try:
+        port = await server.start()
+        log.info("listening", address=f"{configuration.settings.server.host}:{port}", pid=os.getpid())
+        await runtime.start()
+        await server.ready()
+        if port_file is not None:
+            _write_whole(port_file, str(port))
+        await stopping.wait()
+    finally:
+        log.info("stopping")
+        await server.stop()
+        await runtime.stop()
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        sys.stderr.write("stopped at once by a second signal; what was unfinished is in the journal\n")
+        os._exit(1)
+    stopping.set()
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Writes a file that a reader sees whole or not at all."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(file)
