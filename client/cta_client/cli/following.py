@@ -1,16 +1,19 @@
 """The phases of the loop told as they happen: for `cta incidents fix` and the demo.
 
-It remembers what was told already, so that each message adds only what is new; an incident's last state decides the
-exit code.
+It remembers what was told already, so that each message adds only what is new, and puts cause, fix and verdict between
+the states that they belong to; an incident's last state decides the exit code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from cta.v1.adapter_pb2 import Adapter
 from cta.v1.canary_pb2 import Canary, Verdict
 from cta.v1.incident_pb2 import Incident, IncidentState
 from cta.v1.incident_service_pb2 import ApplyFixResponse
+from cta.v1.report_pb2 import Report
 from cta_client.cli import telling
 from cta_client.cli.exits import Exit
 from cta_client.cli.output import Output
@@ -29,6 +32,9 @@ ENDED: Final = WAITING | {
 }
 """States at which the loop has nothing more to do for now."""
 
+_GATHERING: Final = {IncidentState.INCIDENT_STATE_DETECTED, IncidentState.INCIDENT_STATE_ANALYZING}
+_PROVING: Final = _GATHERING | {IncidentState.INCIDENT_STATE_PATCHED, IncidentState.INCIDENT_STATE_CANARY}
+
 
 def exit_of(incident: Incident) -> Exit:
     """Whether the loop ended well, needs a person, or refused the fix."""
@@ -42,37 +48,60 @@ def exit_of(incident: Incident) -> Exit:
 class LoopTeller:
     """Tells one incident's way through the loop."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, *, after: int = 0) -> None:
+        """`after` marks were told by an earlier teller."""
         self._out = out
-        self._marks = 0
-        self._judged: set[str] = set()
-        self._told_report = self._told_adapter = False
+        self._marks = after
+        self._begun = after > 0
+        self._report: Report | None = None
+        self._adapter: Adapter | None = None
+        self._canary: Canary | None = None
+        self._told: set[str] = set()
         self._redriven = 0
 
     def tell(self, phase: ApplyFixResponse) -> None:
         """Prints what this message adds."""
-        incident, out = phase.incident, self._out
-        if not self._marks:
-            out.lines([f"{incident.incident_id} on {incident.stream_id}: {incident.headline}"])
-        if phase.HasField("report") and not self._told_report:
-            self._told_report = True
-            out.lines(telling.cause_lines(phase.report, out.width))
-            out.lines(telling.reading_lines(phase.report, out.width))
-        if phase.HasField("adapter") and not self._told_adapter:
-            self._told_adapter = True
-            out.lines(telling.step_lines(phase.adapter, out.width))
-        if phase.HasField("canary"):
-            self._tell_canary(phase.canary)
-        out.lines(telling.mark_lines(incident, out.width, after=self._marks))
+        if phase.HasField("report"):
+            self._report = phase.report
+        if phase.HasField("adapter"):
+            self._adapter = phase.adapter
+        if phase.HasField("canary") and phase.canary.verdict != Verdict.VERDICT_UNSPECIFIED:
+            self._canary = phase.canary
+        self._out.lines(self._news(phase))
+
+    def _news(self, phase: ApplyFixResponse) -> Iterator[str]:
+        incident, width = phase.incident, self._out.width
+        if not self._begun:
+            self._begun = True
+            yield from telling.item_lines("what", incident.headline or incident.incident_id, width)
+        for mark in incident.marks[self._marks :]:
+            yield from self._pieces_before(mark.state)
+            yield telling.mark_line(incident, mark, width)
         self._marks = len(incident.marks)
+        if incident.state in ENDED:
+            # What came after its state is told now.
+            yield from self._pieces_before(incident.state)
+            if incident.question and incident.question not in self._told:
+                self._told.add(incident.question)
+                yield from telling.item_lines("asks", incident.question, width)
         if phase.redriven_count > self._redriven:
             self._redriven = phase.redriven_count
-            out.lines([f"{telling.INDENT}redriven {count(self._redriven)} events"])
-        if incident.question and incident.state in WAITING:
-            out.lines([f"{telling.INDENT}asks    {incident.question}"])
+            yield from telling.item_lines("", f"redriven {count(self._redriven)} held events", width)
 
-    def _tell_canary(self, canary: Canary) -> None:
-        if canary.verdict == Verdict.VERDICT_UNSPECIFIED or canary.canary_id in self._judged:
-            return
-        self._judged.add(canary.canary_id)
-        self._out.lines(telling.canary_lines(canary, self._out.width))
+    def _pieces_before(self, state: IncidentState.ValueType) -> Iterator[str]:
+        """Cause, fix and verdict, each once, before the state that follows them."""
+        width = self._out.width
+        if state not in _GATHERING and self._report is not None and self._first(self._report.report_id):
+            yield from telling.cause_lines(self._report, width)
+            yield from telling.reading_lines(self._report, width)
+        decided = state not in _GATHERING | {IncidentState.INCIDENT_STATE_PATCHED}
+        if decided and self._adapter is not None and self._first(self._adapter.adapter_id):
+            yield from telling.step_lines(self._adapter, width)
+        if state not in _PROVING and self._canary is not None and self._first(self._canary.canary_id):
+            yield from telling.canary_lines(self._canary, width)
+
+    def _first(self, piece: str) -> bool:
+        if piece in self._told:
+            return False
+        self._told.add(piece)
+        return True

@@ -92,24 +92,24 @@ def report_lines(report: Report, width: int | None) -> Iterator[str]:
         yield section("Seen")
         for symptom in report.symptoms:
             told = f"{symptom.path} {symptom.message} ({count(symptom.event_count)} events, {share(symptom.share)})"
-            yield from _item(symptom.symptom_id, told, width)
+            yield from item_lines(symptom.symptom_id, told, width)
     if report.proposals:
         yield section("Field by field")
         for proposal in report.proposals:
             told = f"{proposal.target}: {proposal.words} ({share(proposal.confidence)})"
-            yield from _item("→", told, width)
+            yield from item_lines("→", told, width)
             if proposal.runner_up:
-                yield from _item("", f"second best: {proposal.runner_up}", width)
+                yield from item_lines("", f"second best: {proposal.runner_up}", width)
             for veto in proposal.vetoes:
-                yield from _item("", f"capped: {veto}", width)
+                yield from item_lines("", f"capped: {veto}", width)
     if report.evidence:
         yield section("Evidence")
         for fact in report.evidence:
-            yield from _item(fact.evidence_id, f"{fact.text} ({fact.weight:+.1f})", width)
+            yield from item_lines(fact.evidence_id, f"{fact.text} ({fact.weight:+.1f})", width)
     if report.whys:
         yield section("Why")
         for number, why in enumerate(report.whys, 1):
-            yield from _item(f"{number}.", why, width)
+            yield from item_lines(f"{number}.", why, width)
     yield from reading_lines(report, width)
     if report.test_case.before:
         yield section("One event (masked)")
@@ -118,7 +118,7 @@ def report_lines(report: Report, width: int | None) -> Iterator[str]:
         yield section("Proof")
         for check in report.proof:
             sign = paint.paint("✓", GOOD) if check.passed else paint.paint("×", BAD)
-            yield from _item(sign, f"{check.name}: {check.text}", width, cells=1)
+            yield from item_lines(sign, f"{check.name}: {check.text}", width, cells=1)
 
 
 def reading_lines(report: Report, width: int | None) -> Iterator[str]:
@@ -127,16 +127,16 @@ def reading_lines(report: Report, width: int | None) -> Iterator[str]:
         return
     yield section("Readings: `cta incidents fix --reading N` chooses one")
     for number, reading in enumerate(report.readings, 1):
-        yield from _item(f"{number}.", f"{reading.label} ({share(reading.confidence)})", width)
+        yield from item_lines(f"{number}.", f"{reading.label} ({share(reading.confidence)})", width)
         if reading.example_before:
-            yield from _item("", f"{reading.example_before} → {reading.example_after}", width)
+            yield from item_lines("", f"{reading.example_before} → {reading.example_after}", width)
 
 
 def cause_lines(report: Report, width: int | None) -> Iterator[str]:
     """The cause in a sentence, and how sure the analysis is."""
-    yield from _item("cause", report.cause.sentence or report.question, width)
+    yield from item_lines("cause", report.cause.sentence or report.question, width)
     if report.confidence:
-        yield from _item("sure", f"{share(report.confidence)}, {method_of(report.method)}", width)
+        yield from item_lines("sure", f"{share(report.confidence)}, {method_of(report.method)}", width)
 
 
 def adapter_lines(adapter: Adapter, now: float, width: int | None) -> Iterator[str]:
@@ -158,13 +158,13 @@ def adapter_lines(adapter: Adapter, now: float, width: int | None) -> Iterator[s
     )
     yield section("Steps")
     for number, step in enumerate(adapter.words, 1):
-        yield from _item(f"{number}.", step, width)
+        yield from item_lines(f"{number}.", step, width)
 
 
 def step_lines(adapter: Adapter, width: int | None) -> Iterator[str]:
     """What an adapter does, one line a step."""
     for step in adapter.words:
-        yield from _item("fix", step, width)
+        yield from item_lines("fix", step, width)
 
 
 def change_lines(before: str, after: str, width: int | None) -> Iterator[str]:
@@ -190,23 +190,39 @@ def canary_lines(canary: Canary, width: int | None) -> Iterator[str]:
     """A canary's verdict with its numbers and what decided it."""
     verdict = word(Verdict, canary.verdict)
     healed = canary.drifted_count - canary.failed_count
-    yield from _item("canary", f"{paint.state(verdict) or '▶ running'} after {span(seconds(canary.duration))}", width)
-    yield from _item(
+    yield from item_lines(
+        "canary", f"{paint.state(verdict) or '▶ running'} after {span(seconds(canary.duration))}", width
+    )
+    yield from item_lines(
         "",
         f"{count(healed)} of {count(canary.drifted_count)} drifted events pass "
         f"(failing: {share(canary.error_rate)}, at most {share(canary.error_bound)})",
         width,
     )
-    yield from _item("", f"{count(canary.harmed_count)} of {count(canary.healthy_count)} healthy events harmed", width)
+    yield from item_lines(
+        "", f"{count(canary.harmed_count)} of {count(canary.healthy_count)} healthy events harmed", width
+    )
     if canary.drifted_count:
         belongs = "belong to the healthy profile" if canary.parity else "do not belong to the healthy profile"
         told = f"; {canary.parity_text}" if canary.parity_text else ""
-        yield from _item("", f"p95 {span(seconds(canary.p95))}; healed values {belongs}{told}", width)
+        yield from item_lines("", f"p95 {span(seconds(canary.p95))}; healed values {belongs}{told}", width)
     if verdict != "PASS":
         for reason in canary.reasons:
-            yield from _item("why", reason, width)
+            yield from item_lines("why", reason, width)
         for failure in canary.failures[:3]:
-            yield from _item("", f"{failure.stage}: {failure.message} ({count(failure.count)} events)", width)
+            yield from item_lines("", f"{failure.stage}: {failure.message} ({count(failure.count)} events)", width)
+
+
+def item_lines(name: str, text: str, width: int | None, *, cells: int | None = None) -> Iterator[str]:
+    """A short name and a text that is wrapped below itself."""
+    column = 8
+    size = len(name) if cells is None else cells
+    start = f"{INDENT}{name}{' ' * max(column - size, 1)}"
+    room = width - len(INDENT) - column if width else None
+    first, *more = list(wrap(plain(text), room)) if room else [plain(text)]
+    yield f"{start}{first}"
+    for line in more:
+        yield f"{' ' * (len(INDENT) + column)}{line}"
 
 
 def method_of(method: int) -> str:
@@ -228,18 +244,6 @@ def phases(incident: Incident) -> Sequence[tuple[str, float]]:
 def _found_by(incident: Incident) -> str:
     phrase = method_of(incident.method)
     return f"{phrase}, {share(incident.confidence)} sure" if phrase else ""
-
-
-def _item(name: str, text: str, width: int | None, *, cells: int | None = None) -> Iterator[str]:
-    """A short name and a text that is wrapped below itself."""
-    column = 8
-    size = len(name) if cells is None else cells
-    start = f"{INDENT}{name}{' ' * max(column - size, 1)}"
-    room = width - len(INDENT) - column if width else None
-    first, *more = list(wrap(plain(text), room)) if room else [plain(text)]
-    yield f"{start}{first}"
-    for line in more:
-        yield f"{' ' * (len(INDENT) + column)}{line}"
 
 
 def _leaves(text: str) -> dict[str, str]:
