@@ -36,10 +36,11 @@ class StoreFile:
 
     def __init__(self, path: Path, *, migrations: Migrations, synchronous: Literal["FULL", "NORMAL"]) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._store_lock = StoreLock(path.with_suffix(".lock"))
         self._turn = threading.Lock()
         self._database: Database | None = None
+        with self._named_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._store_lock = StoreLock(path.with_suffix(".lock"))
         try:
             with self._named_errors():
                 self._database = self._open(migrations, synchronous)
