@@ -129,6 +129,8 @@ def connect(
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps({"methodConfig": list(method_rules())})),
         ("grpc.enable_retries", 1),
+        # Without its own pool a new channel would share the connection of the one that it replaces, half dead or not.
+        ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
         # gRPC waits a second before its second try and up to two minutes later on; a person waits for none of these.

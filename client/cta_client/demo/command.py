@@ -22,7 +22,7 @@ from cta_client.demo.server import running
 from cta_client.demo.show import Show
 
 PAUSE_SECONDS: Final = 1.2
-"""Pause after a sentence: people read about 15 letters a second, and the sentences have some 80, half of them read while
+"""Pause after a sentence: people read about 15 letters a second, the sentences have some 80, and half is read while
 they wait for what comes."""
 FAST_SECONDS: Final = 0.1
 
