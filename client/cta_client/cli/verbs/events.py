@@ -237,7 +237,7 @@ async def list_(
 @verb(events, "deliveries", "cta events deliveries --stream payments", "cta events deliveries --watch -o json")
 @_of_stream
 @click.option("--watch", is_flag=True, help="Go on with what is redriven from now on.")
-@click.option("--token", "resume", default="", metavar="TOKEN", help="Resume after these; stderr shows the last one.")
+@click.option("--after", "resume", default="", metavar="TOKEN", help="Resume there; stderr shows the last token.")
 async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: str) -> None:
     """Read the log of redriven events: each exactly once, in order, resumable."""
     show, token = EVENTS.stream(session.out.width), resume
@@ -257,7 +257,7 @@ async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: s
             break
     await log.aclose()
     if token:
-        session.out.note(f"Resume with --token {token}")
+        session.out.note(f"Go on with --after {token}")
 
 
 @verb(events, "quarantined", "cta events quarantined --stream payments", "cta events quarantined --incident inc_...")

@@ -1,0 +1,113 @@
+"""What the command line reads: lines, settings, pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cta.v1.stream_pb2 import AUTONOMY_SUGGEST
+from cta.v1.stream_service_pb2 import ListStreamsRequest, ListStreamsResponse
+from cta_client.cli import inputs
+from cta_client.cli.pages import collect
+from cta_client.cli.settings import names, policy_of
+from cta_client.cli.verbs.faults import parsed
+
+
+def test_lines_are_bytes_as_they_are(tmp_path: Path) -> None:
+    """Broken text is read like any other: the gate decides, not the reader."""
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"a":1}\r\n\n  {"b": "\xff"}\n{"c":3}')
+    assert list(inputs.read(str(file))) == [b'{"a":1}', b'{"b": "\xff"}', b'{"c":3}']
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=1200))
+def test_batches_lose_nothing_and_keep_order(lines: list[bytes]) -> None:
+    """Whatever the lines, each is sent once, in order, in calls that fit."""
+    found = list(inputs.batches(lines))
+    assert [line for batch in found for line in batch] == lines
+    assert all(0 < len(batch) <= inputs.BATCH_EVENTS for batch in found)
+
+
+def test_large_events_go_in_small_calls() -> None:
+    """No call has more bytes than the API takes, unless one event alone does."""
+    lines = [b"x" * 900_000] * 5 + [b"y" * 5_000_000] + [b"z"]
+    found = list(inputs.batches(lines))
+    assert [len(batch) for batch in found] == [2, 2, 1, 1, 1]
+
+
+def test_what_fits_no_call_is_told_after_the_rest() -> None:
+    """An event beyond the wire's limit stops the sending, and what came before it was sent."""
+    sent = []
+    with pytest.raises(click.UsageError, match="Event 2 has"):
+        sent.extend(inputs.batches([b"a", b"x" * (inputs.EVENT_BYTES + 1), b"b"]))
+    found = inputs.batches([b"a", b"x" * (inputs.EVENT_BYTES + 1)])
+    assert next(found) == [b"a"]
+
+
+def test_settings_become_a_policy() -> None:
+    """Every kind of field is written as a person writes it."""
+    policy, paths = policy_of(
+        ("autonomy=suggest", "bake=2", "canary.wait=0.5s", "canary.max_error_rate=0.02", "max_depth=50")
+    )
+    assert policy.autonomy == AUTONOMY_SUGGEST
+    assert policy.bake.seconds == 2
+    assert policy.canary.wait.nanos == 500_000_000
+    assert policy.canary.max_error_rate == 0.02
+    assert policy.max_depth == 50
+    assert paths == (
+        "policy.autonomy",
+        "policy.bake",
+        "policy.canary.wait",
+        "policy.canary.max_error_rate",
+        "policy.max_depth",
+    )
+
+
+def test_a_setting_of_the_wrong_type_is_refused() -> None:
+    """A value that its field cannot take is a usage error."""
+    with pytest.raises(click.UsageError):
+        policy_of(("max_depth=deep",))
+
+
+def test_every_field_of_the_policy_can_be_set() -> None:
+    """The names come from the API's own message."""
+    assert {"autonomy", "min_confidence", "canary.sureness", "keep_recent", "stage_timeout"} <= set(names())
+
+
+def test_parameters_are_json_where_they_can_be() -> None:
+    """Numbers stay numbers, words need no quotes."""
+    assert parsed(("to=amt", "factor=100", 'map={"a": 1}', "text=1 2")) == {
+        "to": "amt",
+        "factor": 100,
+        "map": {"a": 1},
+        "text": "1 2",
+    }
+
+
+class Pages:
+    """A list call over numbered streams, three a page."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.sizes = total, list[int]()
+
+    async def __call__(self, request: ListStreamsRequest) -> ListStreamsResponse:
+        """One page."""
+        self.sizes.append(request.page_size)
+        begin = int(request.page_token or 0)
+        stop = min(begin + min(request.page_size, 3), self.total)
+        answer = ListStreamsResponse(next_page_token=str(stop) if stop < self.total else "")
+        for number in range(begin, stop):
+            answer.streams.add(stream_id=f"s{number}")
+        return answer
+
+
+@pytest.mark.parametrize(("limit", "count", "more"), [(0, 10, False), (4, 4, True), (10, 10, False), (99, 10, False)])
+async def test_pages_are_walked_to_the_limit(limit: int, count: int, more: bool) -> None:
+    """There are as many entries as were asked for, each once, and the token says whether there are more."""
+    answer = await collect(Pages(10), ListStreamsRequest(), limit)
+    assert [stream.stream_id for stream in answer.streams] == [f"s{number}" for number in range(count)]
+    assert bool(answer.next_page_token) is more
