@@ -89,6 +89,11 @@ def _key_types(cls: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, An
             yield f"{prefix}{name}", hint
 
 
+def sections_of(keys: Mapping[str, Any]) -> list[str]:
+    """The names of the sections."""
+    return [*dict.fromkeys(key.partition(".")[0] for key in keys), "consumers"]
+
+
 def environment_name(key: str) -> str:
     """The name under which a key stands in the environment: `CTA_SERVER_PORT`."""
     return PREFIX + key.replace(".", "_").upper()
@@ -108,7 +113,7 @@ def _flatten(
             else:
                 found.append(Violation(key, f"is a section: write [{key}] and its keys below"))
         else:
-            found.append(Violation(key, _unknown(key, [*keys, "consumers"])))
+            found.append(Violation(key, _unknown(key, [*keys, *sections_of(keys)])))
 
 
 def _of_environment(

@@ -25,7 +25,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     port: int = 50510
     """Port to listen on; 0 takes a free one."""
     max_message_bytes: int = 8 * 1024 * 1024
-    """Largest message taken, bytes. 8 MiB: an event beyond the policy's 5 MiB still arrives, and is held with a reason."""
+    """Largest message taken, bytes. 8 MiB: an event beyond the policy's 5 MiB arrives, and is held."""
     drain_seconds: float = 5.0
     """How long open calls may go on when the server stops, seconds. Watches end at once; no other call takes this long
     but a canary."""

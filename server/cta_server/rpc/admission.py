@@ -53,8 +53,8 @@ class Admission:
     def check(self, name: str, metadata: grpc.aio.Metadata | None) -> None:
         """Raises `Unauthenticated` or `Unavailable` for a call that may not begin."""
         if self._token:
-            given = (metadata or {}).get("authorization", "")
-            if not hmac.compare_digest(self._token, given.encode() if isinstance(given, str) else given):
+            given = metadata.get("authorization", "") if metadata is not None else ""
+            if not hmac.compare_digest(self._token, given if isinstance(given, bytes) else str(given).encode()):
                 raise Unauthenticated
         if self._draining():
             raise Unavailable(draining=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+
+import grpc
 
 from cta_core.stream import Policy
 from cta_server.rpc.repeats import Repeats
@@ -12,6 +14,9 @@ from cta_server.runtime.runtime import Runtime
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+"""What gRPC tells a servicer of its call. In quotes: it is not generic at run time in every version."""
 
 STORE_ID: Final = "store_id"
 

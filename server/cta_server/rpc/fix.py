@@ -53,7 +53,7 @@ class Fix:
             message, news, over = await self._look()
             if news or over or clock() - sent >= LONGEST_SILENCE - GAP:
                 sent = clock()
-                message.server_time.CopyFrom(timestamp(sent))
+                message.MergeFrom(api.ApplyFixResponse(server_time=timestamp(sent)))
                 yield message
             if over:
                 return
@@ -96,7 +96,8 @@ class Fix:
         if found.report_id and found.report_id != self._told_report:
             self._told_report = found.report_id
             kept = await self._face.archived(self._face.archive.get_report, found.report_id)
-            message.report.CopyFrom(stored(kept)) if kept else None
+            if kept is not None:
+                message.report.CopyFrom(stored(kept))
         if found.adapter_id and found.adapter_id != self._told_adapter:
             self._told_adapter = found.adapter_id
             proposed = await self._runtime.adapters.get(found.adapter_id)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
 import structlog
@@ -20,11 +20,12 @@ from grpc_status import rpc_status
 
 from cta_server.rpc import errors
 from cta_server.rpc.admission import Admission
+from cta_server.rpc.face import Context
 from cta_server.runtime.errors import Unavailable
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
+# In quotes: some of the classes that the stubs know as generic are not so at run time.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
 PREFIX: Final = "/cta.v1."
 END: Final = object()
@@ -74,7 +75,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
+    ) -> Handler | None:
         """The handler of a call, wrapped."""
         method = str(handler_call_details.method)
         wrapped = self._wrapped.get(method)
@@ -123,7 +124,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 return response
             except grpc.aio.AbortError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - all errors go over the wire in our form
                 await self._abort(entry, error, context)
             finally:
                 entry.write()
@@ -149,7 +150,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 entry.answered()
             except grpc.aio.AbortError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - all errors go over the wire in our form
                 await self._abort(entry, error, context)
             finally:
                 entry.write()

@@ -77,7 +77,7 @@ class Page(Generic[Key]):
             raise PageTokenMismatch from None
         if token.version != VERSION or token.filters != self._filters or type(token.key) is not type(start):
             raise PageTokenMismatch
-        return token.key  # type: ignore[return-value]  # the line above has checked it
+        return token.key
 
     async def collect(
         self,

@@ -16,7 +16,7 @@ from cta_core.adapter.revision import AdapterRevision
 from cta_core.adapter.steps import KINDS, AnyStep, DateTime
 from cta_core.errors import InvalidProgram, Violation
 from cta_core.machine import AdapterState
-from cta_server.rpc.convert.mirror import Mirror, Reader, Writer
+from cta_server.rpc.convert.mirror import Mirror, Reader, Writer, message_class
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import timestamp
 from cta_server.rpc.convert.words import Words
@@ -44,7 +44,7 @@ _ZULU: Final[tuple[Writer, Reader]] = (
 
 def _mirror(kind: str, core: type[AnyStep]) -> Mirror[Any]:
     """The mirror of one kind of step. `when` stands beside the oneof of the kinds, not in their own messages."""
-    message = api.Step.DESCRIPTOR.fields_by_name[kind].message_type._concrete_class  # noqa: SLF001 - the message's class
+    message = message_class(api.Step.DESCRIPTOR.fields_by_name[kind])
     if core is DateTime:
         return Mirror(core, message, renamed={"zulu": "numeric_zone"}, own={"zulu": _ZULU}, without=("when",))
     return Mirror(core, message, without=("when",))
@@ -79,11 +79,9 @@ def program(core: Program) -> api.Program:
 
 def program_of(message: api.Program, field: str, problems: Problems) -> Program:
     """A program of a message; what is wrong with it is noted."""
+    guard = _conditions_of(message.guard, f"{field}.guard", problems)
     steps = [step_of(item, f"{field}.steps[{index}]", problems) for index, item in enumerate(message.steps)]
-    return Program(
-        guard=_conditions_of(message.guard, f"{field}.guard", problems),
-        steps=tuple(item for item in steps if item is not None),
-    )
+    return Program(guard=guard, steps=tuple(item for item in steps if item is not None))
 
 
 def checked_program(message: api.Program, field: str, problems: Problems) -> Program:

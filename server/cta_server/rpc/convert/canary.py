@@ -25,7 +25,7 @@ def canary(core: Canary) -> api.Canary:
         incident_id=core.incident_id,
         adapter_id=core.adapter_id,
         create_time=timestamp(core.create_time),
-        verdict=None if running else VERDICTS.numbers[judgement.verdict],
+        verdict=VERDICTS.number(None if running else judgement.verdict),
         reasons=judgement.reasons,
         drifted_count=tally.drifted,
         failed_count=tally.failed,

@@ -40,6 +40,7 @@ _QUARANTINED: Final = KINDS.numbers[OutcomeKind.QUARANTINED]
 
 def batch_of(request: service.ProcessEventsRequest, problems: Problems) -> list[Incoming]:
     """The events of a request, in either form."""
+    before = problems.count
     events, bodies = request.events, request.bodies
     count = len(events) + len(bodies)
     if events and bodies:
@@ -50,7 +51,7 @@ def batch_of(request: service.ProcessEventsRequest, problems: Problems) -> list[
         problems.add(
             "bodies" if bodies else "events", f"must have at most {MAX_BATCH_BYTES} bytes in all; send less at once"
         )
-    if bodies or problems.count:
+    if bodies or problems.count > before:
         return [Incoming(body) for body in bodies]
     return [_incoming_of(event, f"events[{index}]", problems) for index, event in enumerate(events)]
 
@@ -79,7 +80,7 @@ def packed(results: Sequence[EventResult]) -> service.PackedOutcomes:
             service.PackedDetail(
                 index=index,
                 adapter_id=result.adapter_id,
-                reason=REASONS.numbers[result.reason] if result.reason else None,
+                reason=REASONS.number(result.reason),
                 message=result.message,
             )
             for index, result in enumerate(results)
@@ -114,7 +115,7 @@ def _changed(sent: api.Payload, result: EventResult) -> api.EventOutcome:
         event_id=result.event_id,
         adapter_id=result.adapter_id,
         adapter_revision=result.adapter_revision,
-        reason=REASONS.numbers[result.reason] if result.reason else None,
+        reason=REASONS.number(result.reason),
         message=result.message,
         breaches=_breaches(result.breaches),
         stage=result.stage,
@@ -186,7 +187,7 @@ def recorded(core: RecordedEvent, *, preview_bytes: int = 0) -> api.DeliveredEve
         payload=preview(core.output or core.raw, preview_bytes),
         original=preview(core.raw, preview_bytes) if core.output else None,
         adapter_id=core.adapter_id,
-        reason=REASONS.numbers[HeldReason(core.reason)] if core.reason else None,
+        reason=REASONS.number(HeldReason(core.reason) if core.reason else None),
         message=core.message,
         time=timestamp(core.time),
     )

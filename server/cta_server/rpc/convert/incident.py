@@ -15,7 +15,7 @@ STATES: Final = Words(api.IncidentState, State)
 
 
 def incident(core: Incident, *, quarantined: int = 0, redriven: int = 0) -> api.Incident:
-    """An incident as a message. `quarantined` counts all events that it put into the quarantine, redriven ones as well."""
+    """An incident as a message. `quarantined` counts redriven events as well."""
     return api.Incident(
         incident_id=core.incident_id,
         revision=core.revision,
@@ -29,7 +29,7 @@ def incident(core: Incident, *, quarantined: int = 0, redriven: int = 0) -> api.
         attempt=core.attempt,
         failure_keys=core.failure_keys,
         fingerprint=core.fingerprint,
-        method=METHODS.numbers[Method(core.method)] if core.method else None,
+        method=METHODS.number(Method(core.method) if core.method else None),
         confidence=core.confidence,
         report_id=core.report_id,
         adapter_id=core.adapter_id,

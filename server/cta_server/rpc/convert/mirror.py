@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, ge
 import msgspec
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from cta_core.adapter.scalar import Scalar
 from cta_server.rpc.convert.problems import Problems
@@ -72,9 +73,14 @@ class Mirror(Generic[Core]):
         return self._core(**values, **brought) if problems.count == before else None
 
 
+def message_class(descriptor: Any) -> type[Message]:
+    """The class of a field's messages."""
+    return GetMessageClass(descriptor.message_type)
+
+
 def _conversion(api: type[Message], name: str, hint: Any, default: Any) -> tuple[Writer, Reader]:
     """How one field is written and read, by the type of the struct's field."""
-    descriptor = api.DESCRIPTOR.fields_by_name[name]
+    descriptor: Any = api.DESCRIPTOR.fields_by_name[name]
     members = frozenset(get_args(hint))
     if get_origin(hint) is tuple:
         return _list(descriptor, name, get_args(hint)[0])
@@ -89,7 +95,7 @@ def _conversion(api: type[Message], name: str, hint: Any, default: Any) -> tuple
             getattr(message, name), field, problems, default
         )
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        mirror = Mirror(hint, descriptor.message_type._concrete_class)  # noqa: SLF001 - the class of a message type
+        mirror = Mirror(hint, message_class(descriptor))
         return mirror.message, lambda message, field, problems: mirror.struct(getattr(message, name), field, problems)
     if default:
         return _same, lambda message, _field, _problems: getattr(message, name) or default
@@ -114,7 +120,7 @@ def _list(descriptor: Any, name: str, inner: Any) -> tuple[Writer, Reader]:
             scalar_of(item, f"{field}[{index}]", problems) for index, item in enumerate(getattr(message, name))
         )
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-        mirror = Mirror(inner, descriptor.message_type._concrete_class)  # noqa: SLF001 - the class of a message type
+        mirror = Mirror(inner, message_class(descriptor))
         return lambda items: [mirror.message(item) for item in items], lambda message, field, problems: tuple(
             mirror.struct(item, f"{field}[{index}]", problems) for index, item in enumerate(getattr(message, name))
         )

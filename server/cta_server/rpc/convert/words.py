@@ -25,6 +25,10 @@ class Words(Generic[Word]):
         """Number in messages of each word."""
         self._words: dict[int, Word] = {number: word for word, number in self.numbers.items()}
 
+    def number(self, word: Word | None) -> Any:
+        """The number of a word; unspecified for none."""
+        return 0 if word is None else self.numbers[word]
+
     def word(self, number: int, field: str, problems: Problems, default: Word | None = None) -> Word | None:
         """The word of a number. Unspecified is the default; without a default it is refused, as unknown numbers are."""
         if number == 0 and default is not None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from cta.v1 import adapter_pb2, adapter_service_pb2_grpc
 from cta.v1 import adapter_service_pb2 as api
@@ -18,11 +16,9 @@ from cta_server.rpc.convert import adapter as convert
 from cta_server.rpc.convert.event import trial
 from cta_server.rpc.convert.payload import bodies_of
 from cta_server.rpc.convert.problems import MAX_NAME, MAX_TEXT, Problems, within
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import StateWatch, interval_of, place_of
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 DEFAULT_TRIALS: Final = 20
 MOST_TRIALS: Final = 1000

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from cta.v1 import analysis_service_pb2 as api
 from cta.v1 import analysis_service_pb2_grpc
@@ -12,12 +10,10 @@ from cta_server.rpc.convert.payload import bodies_of
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.report import report, stored
 from cta_server.rpc.convert.stream import MAX_CONTRACT
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.refusals import NotInThisVersion
 from cta_server.runtime.errors import Kind, NotFound
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 LEAST_BASELINE: Final = 10
 """Healthy events of a stateless diagnosis at least: fewer say nothing about what is usual."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
-
-import grpc
 
 from cta.v1 import canary_service_pb2 as api
 from cta.v1 import canary_service_pb2_grpc
 from cta_server.rpc.convert.canary import canary
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import timestamp
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.runtime.errors import Kind, NotFound
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CanaryServicer(canary_service_pb2_grpc.CanaryServiceServicer):

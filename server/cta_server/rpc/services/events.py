@@ -7,20 +7,16 @@ import math
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-import grpc
-
+from cta.v1 import event_pb2, event_service_pb2_grpc
 from cta.v1 import event_service_pb2 as api
-from cta.v1 import event_service_pb2_grpc
 from cta_core.quarantine import HeldState
 from cta_server.rpc.convert import event as convert
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import timestamp
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import GAP, interval_of, place_of, token
 from cta_server.runtime.gates import Counts
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 LOG_START: Final = 25
 """Deliveries read at first; the number doubles while they fit into a message."""
@@ -103,7 +99,7 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
             found = await self._face.journaled(
                 journal.list_deliveries, stream_id=request.stream_id, after=place, limit=limit
             )
-            events = []
+            events: list[event_pb2.DeliveredEvent] = []
             size = 0
             for delivery in found:
                 entry = convert.delivered(delivery, preview_bytes=request.preview_bytes)
@@ -183,11 +179,17 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         page = Page(request, 0, request.stream_id, request.incident_id, state, problems=problems)
         problems.check()
         journal = self._face.journal
-        where = {"stream_id": request.stream_id, "incident_id": request.incident_id}
-        held = await self._face.journaled(journal.count_held, **where)
+        held = await self._face.journaled(
+            journal.count_held, stream_id=request.stream_id, incident_id=request.incident_id
+        )
         entries, following = await page.collect(
             lambda after, limit: self._face.journaled(
-                journal.list_held, **where, state=state, after=after, limit=limit
+                journal.list_held,
+                stream_id=request.stream_id,
+                incident_id=request.incident_id,
+                state=state,
+                after=after,
+                limit=limit,
             ),
             convert.held,
             lambda item: item.position,

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
-import grpc
-
 from cta.v1 import incident_pb2, incident_service_pb2_grpc
 from cta.v1 import incident_service_pb2 as api
 from cta_core.incident import OPEN, Incident
 from cta_server.rpc.convert.incident import STATES, incident
 from cta_server.rpc.convert.problems import Problems
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.fix import Fix
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import StateWatch, interval_of, place_of
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Verb = Callable[..., Awaitable[Incident]]
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 
-import grpc
 import msgspec
 
 from cta.v1 import run_service_pb2 as api
@@ -14,12 +12,10 @@ from cta.v1 import run_service_pb2_grpc
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.run import run, run_of
 from cta_server.rpc.convert.scalars import timestamp
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import GAP, LONGEST_SILENCE
 from cta_server.runtime.errors import Kind, NotFound
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class RunServicer(run_service_pb2_grpc.RunServiceServicer):

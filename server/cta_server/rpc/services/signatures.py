@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import grpc
-
 from cta.v1 import signature_service_pb2 as api
 from cta.v1 import signature_service_pb2_grpc
 from cta_core.memory import DecisionEntry
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.signature import signature
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.refusals import NotInThisVersion
 from cta_server.runtime.errors import Kind, NotFound
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):

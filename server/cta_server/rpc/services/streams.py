@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from cta.v1 import stream_pb2, stream_service_pb2_grpc
 from cta.v1 import stream_service_pb2 as api
@@ -12,10 +10,8 @@ from cta_core.stream import Stream
 from cta_server.rpc.convert.payload import bodies_of
 from cta_server.rpc.convert.problems import Problems, within
 from cta_server.rpc.convert.stream import STREAM_STATE, change_of, fields_of, stream, stream_of
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_EVENTS: Final = 1000
 """Events of one LearnBaseline call."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Final
 
-import grpc
 import msgspec
 
 from cta.v1 import system_service_pb2 as api
@@ -16,12 +15,10 @@ from cta_server.config import Configuration
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import duration, milliseconds_of, timestamp
 from cta_server.rpc.convert.system import decision
-from cta_server.rpc.face import Face
+from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import GAP, LONGEST_SILENCE
 from cta_server.runtime.sources.populations import POPULATIONS
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 API_VERSIONS: Final = ("cta.v1",)
 FEATURES: Final = (
