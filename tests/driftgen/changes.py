@@ -7,6 +7,7 @@ is to heal, to escalate or to stay quiet. `either` marks changes that may be hea
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import random
 import re
@@ -413,12 +414,12 @@ def qualified(rng: random.Random, population: Population, taken: set[str]) -> Ch
 
 def rounded(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     field = pick(rng, population, "money", "measure", taken=taken)
-    if field is None or field.name in ("frequency", "power_factor"):
+    if field is None or field.name in ("frequency", "power_factor", "battery"):
         return None
     new = rng.choice([field.name, field.name + "_rounded", *field.aliases[:1]])
 
     def apply(event: Event) -> None:
-        event[field.name] = round(event[field.name])
+        event[field.name] = None if event[field.name] is None else round(event[field.name])
         rename(event, field.name, new)
 
     return Change(f"rounded {field.name}", "escalate", apply, (field.name,), silent=new == field.name)
@@ -493,6 +494,8 @@ def bucketed(rng: random.Random, population: Population, taken: set[str]) -> Cha
         return None
 
     def apply(event: Event) -> None:
+        if event[field.name] is None:
+            return
         low = int(event[field.name] // 5 * 5)
         event[field.name] = f"{low}..{low + 5}"
 
@@ -503,7 +506,7 @@ def hashed(rng: random.Random, population: Population, taken: set[str]) -> Chang
     field = next((f for f in population.fields if f.name == "email" and f.name not in taken), None)
     if field is None:
         return None
-    return Change("hashed email", "escalate", lambda e: e.update(email=f"{abs(hash(e['email'])):016x}"), ("email",), silent=True)
+    return Change("hashed email", "escalate", lambda e: e.update(email=hashlib.sha256(e["email"].encode()).hexdigest()[:16]), ("email",), silent=True)
 
 
 def currency_rate(rng: random.Random, population: Population, taken: set[str]) -> Change | None:

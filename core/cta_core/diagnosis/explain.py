@@ -12,7 +12,7 @@ from cta_core.diagnosis.report import Decision, Proposal, Report, Severity, Symp
 from cta_core.diagnosis.symptoms import Finding
 
 if TYPE_CHECKING:
-    from cta_core.diagnosis.diagnose import Case, Options, Solution
+    from cta_core.diagnosis.analysis import Case, Options, Solution
 
 
 def explain(case: Case, found: Sequence[Finding], solution: Solution, options: Options) -> Report:

@@ -146,12 +146,18 @@ def _numbers(target: View, given: View, loose: bool) -> Fit:
     elif places_a >= 2 and places_b < places_a and len(b) >= 40 and _coarser(target, given):
         conflicts.append("coarser: decimals are gone")
     coming = _recurrence(target, given)
-    if coming is not None and all(abs(v) >= 1000 for _, v in list(target.counts)[:20]):
+    if coming is not None and _sparse(target):
         expected, seen = coming
         if seen > 0.5 * expected > 0.05:
             support += min(3.0, 4.0 * seen)
             facts.append(f"{seen:.0%} of the values are known")
     return Fit(score=score, support=support, conflicts=tuple(conflicts), facts=tuple(facts))
+
+
+def _sparse(target: View) -> bool:
+    """Do the numbers fill so little of their range that known ones come again only if they are the same things?"""
+    low, high = float(target.sorted_numbers[0]), float(target.sorted_numbers[-1])
+    return len(target.counts) >= 5 and len(target.counts) < 0.02 * (high - low) * 10.0**target.most_decimals
 
 
 def _coarser(target: View, given: View) -> bool:

@@ -310,7 +310,7 @@ QUALIFIERS: frozenset[str] = frozenset(
         "refunded refund raw adjusted corrected daily weekly monthly yearly annual test dummy backup shadow legacy alternate alt discount "
         "discounted approximate approx best worst cumulative delta requested confirmed reserved available feels apparent dew wet dry "
         "promised scheduled peak rolling smoothed normalized projected budget theoretical nominal simulated default preferred lifetime "
-        "ytd mtd std stddev variance p50 p95 p99 percentile rank change diff difference growth secondary second backup fallback"
+        "foreign local converted equivalent settlement presentment ytd mtd std stddev variance p50 p95 p99 percentile rank change diff difference growth secondary second backup fallback"
     ).split()
 )
 """Words that make another quantity of a name. One side having one of these and the other not is a reason to doubt."""

@@ -30,6 +30,8 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     support: float = 0.0
     conflicts: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    keyed: bool = False
+    """The values are those known for the same keys."""
     likelihood: float = 0.0
     """Log-likelihood of all relations, 0 at best; comparable between candidates for one target."""
 
@@ -151,6 +153,7 @@ class Relations:
             support=min(8.0, sum(part.support for part in parts)),
             conflicts=tuple(conflict for part in parts for conflict in part.conflicts),
             facts=tuple(fact for part in parts for fact in part.facts),
+            keyed=any(part.keyed for part in parts),
             likelihood=sum(part.likelihood for part in parts),
         )
 
@@ -290,7 +293,8 @@ class Relations:
             share = hits / (hits + misses)
             if share >= 0.9:
                 return Relation(
-                    support=5.0, facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",)
+                    support=5.0,
+                    keyed=True, facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",)
                 )
             if share < 0.3:
                 return Relation(

@@ -268,10 +268,11 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
 
 def _parted(a: Floats, b: Floats) -> bool:
     """Does a good part of the values lie far from all healthy ones while the rest stays: two readings in one stream?"""
-    low, high = float(np.percentile(a, 0.5)), float(np.percentile(a, 99.5))
-    if low <= 0:
+    a, b = np.abs(a[a != 0]), np.abs(b[b != 0])
+    if len(a) < 20 or len(b) < 12:
         return False
-    outside = float(np.mean(((b < low / 4) & (b > 0)) | (b > high * 4)))
+    low, high = float(np.percentile(a, 0.5)), float(np.percentile(a, 99.5))
+    outside = float(np.mean((b < low / 4) | (b > high * 4)))
     return 0.1 < outside < 0.95
 
 

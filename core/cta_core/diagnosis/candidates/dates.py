@@ -194,7 +194,8 @@ def _offset(source: View, times: Floats, target: View, style: Style, witnesses: 
         if len(fitting) == 1:
             return _zone_text(fitting[0]), "the times go on where the healthy ones ended"
     # The daily rhythm: shops and offices sleep at one time only.
-    if len(good) >= 100 and len(here) >= 60:
+    days = min(float(np.ptp(good)), float(np.ptp(here))) / 86400 if len(good) and len(here) else 0.0
+    if len(good) >= 100 and len(here) >= 60 and days >= 3:
         ranked = sorted((_rhythm(good, here - offset), abs(offset), offset) for offset in OFFSETS if offset % 3600 == 0)
         if ranked[0][0] < 0.12 and ranked[1][0] > ranked[0][0] + 0.12:
             return _zone_text(ranked[0][2]), "the daily rhythm agrees with one offset only"
