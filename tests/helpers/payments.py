@@ -25,8 +25,9 @@ def payment(number: int, seed: int = 0) -> dict[str, Any]:
     return {
         "id": f"p{number}",
         "merchant": f"m-{chance.randint(1, 40):03d}",
-        "amount": round(chance.lognormvariate(3, 1), 2) + 0.01,
+        "amount": round(chance.lognormvariate(3, 1) + 0.01, 2),
         "currency": chance.choice(["EUR", "USD", "GBP"]),
+        "method": chance.choice(["card", "sepa"]),
         "country": chance.choice(["DE", "FR", "US"]),
         "created_at": f"2026-03-{chance.randint(1, 28):02d}T10:{chance.randint(0, 59):02d}:00Z",
     }

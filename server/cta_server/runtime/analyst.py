@@ -129,7 +129,8 @@ class Analyst:
     async def _call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._pool is None:
             # Spawned: a fork after gRPC or SQLite was touched may hang.
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=diagnostics.follow_parent)
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))

@@ -6,6 +6,10 @@ and the parity of its canary within milliseconds.
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -29,6 +33,18 @@ events only cost (0.05 ms each)."""
 
 BASELINES: Final = 32
 """Decoded baselines kept. Of 400 events each takes about a megabyte."""
+
+
+def follow_parent() -> None:
+    """Ends this process as soon as the server is gone, however it went: a killed server leaves nothing behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), name="follow-parent", daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(0)
 
 
 def warm() -> bool:
