@@ -12,7 +12,7 @@ import msgspec
 
 from cta_core.adapter.compile import check_program, compile_program
 from cta_core.adapter.program import Program
-from cta_core.errors import InvalidProgram
+from cta_core.errors import InvalidProgram, Violation
 
 FORMAT: Final = "cta-adapter/1"
 """What the `format` field of a file says."""
@@ -48,7 +48,10 @@ def load(raw: bytes) -> AdapterFile:
         raise InvalidProgram.of("file", f"is not JSON: {error}") from None
     if file.format != FORMAT:
         raise InvalidProgram.of("format", f"must be {FORMAT}; this version reads no other")
-    check_program(file.program)
+    try:
+        check_program(file.program)
+    except InvalidProgram as invalid:
+        raise InvalidProgram([Violation(f"program.{v.field}", v.remedy) for v in invalid.violations]) from None
     return file
 
 

@@ -20,8 +20,10 @@ Scalar = str | int | float | bool | None
 INT_DIGITS: Final = 4300
 """Digits of the largest integer that is read from text: Python's own limit, also that of the JSON decoder."""
 
-# 60 digits: the quotient of two doubles written out (17 each) is exact or far more precise than the double it becomes.
-EXACT: Final = Context(prec=60)
+EXACT: Final = Context(prec=80)
+"""Counts in 80 digits. For numbers below 10**30 and factors between 10**-15 and 10**15, products and sums are exact, and the
+first digit of a quotient that is not stands so far behind that it neither makes a fraction look whole nor reaches the double
+that becomes of it."""
 
 _INTEGER_TEXT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER_TEXT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")

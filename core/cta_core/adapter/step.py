@@ -64,10 +64,11 @@ class Step(Protocol):
         ...
 
     def inverse(self) -> Self | Step | None:
-        """The step that undoes this one on every event it accepts, or None where there is none.
+        """The step that undoes this one, or None where there is none.
 
-        It brings back everything but what `loses` names and what no consumer reads: objects and arrays without members
-        may come or go, and a scaled double may differ in its last binary digit.
+        It works on the events that the step is for: those that have its sources and not its targets. It brings back
+        everything but what `loses` names and what no consumer reads: objects and arrays without members may come or
+        go, and a scaled double may differ in its last binary digit.
         """
         ...
 

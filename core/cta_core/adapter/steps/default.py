@@ -10,7 +10,7 @@ from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import Scalar
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import EVERY, MISSING, child, get, parse, set_, values
+from cta_core.path import EVERY, MISSING, child, get, key_of, parse, set_, values
 
 
 class Default(StepBase, tag="default", frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Default(StepBase, tag="default", frozen=True, kw_only=True):
         """See `Step.compile`."""
         parts, value = parse(self.path), self.value
         if len(parts) == 1:
-            key = parts[0]
+            key = key_of(parts[0])
             return lambda event: None if key in event else event.__setitem__(key, value)
         last = len(parts) - parts[::-1].index(EVERY) if EVERY in parts else 0
         members, below, path = parts[:last], parts[last:], self.path

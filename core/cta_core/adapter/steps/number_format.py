@@ -38,7 +38,7 @@ class NumberFormat(StepBase, tag="number_format", frozen=True, kw_only=True):
             yield Violation("decimal", "must be one character, neither digit nor sign")
         if self.group and (len(self.group) != 1 or self.group.isdigit() or self.group in _SIGNS):
             yield Violation("group", "must be one character, neither digit nor sign, or empty")
-        if self.group == self.decimal:
+        elif self.group and self.group == self.decimal:
             yield Violation("group", "must differ from the decimal mark")
         for field, text in (("prefix", self.prefix), ("suffix", self.suffix)):
             if any(letter.isdigit() for letter in text):

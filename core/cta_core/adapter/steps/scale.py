@@ -25,9 +25,11 @@ MAX_DECIMALS: Final = 15
 _SAFE: Final = 2**53
 """Up to here every integer is a double; a larger whole result stays an integer, so that no digit is lost."""
 
-_LARGEST: Final = 10**40
-"""Below it a product with a factor (17 digits at most) fits into the 60 digits that are counted with. Whole units know
-no limit."""
+_LARGEST: Final = 10**30
+"""Numbers up to here are converted exactly whatever the factor, see `EXACT`. Whole units of integers know no limit."""
+
+MAX_FACTOR: Final = 1e15
+"""Factors and offsets up to here, and factors down to its inverse: femto- to peta-, and nanoseconds of eleven days."""
 
 
 class ScaleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,9 +156,8 @@ class Scale(StepBase, tag="scale", frozen=True, kw_only=True):
                 raise EventRefused(f"is of type {type_word(value)}, not a number", path)
             if abs(value) >= _LARGEST:
                 raise EventRefused("is too large to be converted exactly", path)
-            # Products, sums and quotients in 60 digits: the last one is far behind what a double can hold.
             number = EXACT.add(EXACT.divide(EXACT.multiply(decimal_of(value), numerator), denominator), offset)
-            if place is not None and number.adjusted() < 40:  # larger numbers have no decimals within 60 digits
+            if place is not None:
                 number = number.quantize(place, rounding=ROUND_HALF_EVEN, context=EXACT)
             return _result(number, value, to, path)
 
@@ -188,12 +189,13 @@ class Scale(StepBase, tag="scale", frozen=True, kw_only=True):
 
 
 def _row_problems(prefix: str, numerator: float, denominator: float, offset: float) -> Iterator[Violation]:
-    if not math.isfinite(numerator) or numerator == 0:
-        yield Violation(f"{prefix}numerator", "must be a finite number other than 0")
-    if not math.isfinite(denominator) or denominator == 0:
-        yield Violation(f"{prefix}denominator", "must be a finite number other than 0")
-    if not math.isfinite(offset):
-        yield Violation(f"{prefix}offset", "must be a finite number")
+    for field, factor in (("numerator", numerator), ("denominator", denominator)):
+        if not 1 / MAX_FACTOR <= abs(factor) <= MAX_FACTOR:
+            yield Violation(
+                f"{prefix}{field}", f"must be a number other than 0, between 1/{MAX_FACTOR:g} and {MAX_FACTOR:g}"
+            )
+    if not abs(offset) <= MAX_FACTOR:
+        yield Violation(f"{prefix}offset", f"must be a number of {MAX_FACTOR:g} at most")
 
 
 def _members(parts: Parts) -> int:
@@ -215,10 +217,7 @@ def _whole_units(numerator: int, denominator: int, to: JsonType | None, exact: C
             return float(quotient) if to is JsonType.NUMBER and -_SAFE <= quotient <= _SAFE else quotient
         if to is JsonType.INTEGER or not -_LARGEST < value < _LARGEST:
             return exact(value)
-        try:
-            return product / denominator
-        except OverflowError:
-            return exact(value)  # which refuses it in its own words
+        return product / denominator
 
     return convert
 

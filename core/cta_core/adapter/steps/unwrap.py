@@ -58,7 +58,7 @@ class Unwrap(StepBase, tag="unwrap", frozen=True, kw_only=True):
 
     def loses(self) -> str:
         """See `Step.loses`."""
-        return ""
+        return "" if self.form is WrapForm.PAIRS else f"whether a null at {self.path} stood in an array"
 
     def words(self) -> str:
         """See `Step.words`."""

@@ -58,9 +58,11 @@ def _epoch_reader(unit: int) -> Reader:
             return value * unit
         if type(value) is not float or not math.isfinite(value):
             raise ValueError("not a number")
-        ns = Decimal(repr(value)) * unit
-        if ns != ns.to_integral_value():
-            raise ValueError("finer than a nanosecond")
+        exact = Decimal(repr(value))
+        ns = exact * unit
+        # Seconds come with a fraction; finer units that have one are counted in another unit than they claim.
+        if ns != ns.to_integral_value() or (unit != SECOND and exact != exact.to_integral_value()):
+            raise ValueError("finer than the format")
         return int(ns)
 
     return read
