@@ -21,6 +21,7 @@ from cta_core.diagnosis.compounds import Compound, copies, merges, splits
 from cta_core.diagnosis.decide import Choice, decide
 from cta_core.diagnosis.explain import explain
 from cta_core.diagnosis.formats import ZONED
+from cta_core.diagnosis.keyed import keyed_ratio
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.relations import Anchor, Relations, by_row
 from cta_core.diagnosis.report import Decision, Method, Report, Severity
@@ -185,6 +186,18 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         confidences.append(confidence)
         explained.update(part.targets)
     changed_paths = {finding.path for finding in serious}
+    settled: set[str] = set()
+    for finding in serious:
+        if finding.rule not in ("shift", "precision") or finding.path in explained:
+            continue
+        keyed = keyed_ratio(View.of(healthy.columns[finding.path]), View.of(drifted.columns[finding.path]), relations)
+        if keyed is not None and keyed.part is not None:
+            parts.append(keyed.part)
+            confidences.append(0.97)
+            explained.add(finding.path)
+        elif keyed is not None and keyed.ratio == 1.0:
+            settled.add(finding.path)
+    serious = [finding for finding in serious if finding.path not in settled]
     for finding in serious:
         if finding.rule in ("shift", "precision") and finding.path not in explained:
             strata = stratified(finding.path, case.level.healthy, drifted, changed_paths)
@@ -218,7 +231,7 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
             and (choice.vetoes or choice.confidence < options.bar)
         ):
             choices.pop(path)
-    weak = {path: view for path, view in targets.items() if path in open_paths or (path in choices and _weak(choices[path], options))}
+    weak = {path: view for path, view in targets.items() if path in open_paths or (path in choices and _weak(choices[path], options, bool(open_paths)))}
     compounds = _compounds(weak, pool, case, searcher, serious, options)
     for compound in compounds:
         parts.append(compound.part)
@@ -259,7 +272,10 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     )  # fmt: skip
 
 
-def _weak(choice: Choice, options: Options) -> bool:
+def _weak(choice: Choice, options: Options, some_open: bool) -> bool:
+    """Is a choice worth being put in question by a joint one?"""
+    if some_open and choice.candidate.recipe.kind == "enum_map" and not choice.candidate.own:
+        return True
     return bool(choice.vetoes) or choice.confidence < options.bar or choice.candidate.fit.score < 0.8
 
 
@@ -312,6 +328,16 @@ def _pool(case: Case, serious: Sequence[Finding]) -> dict[str, View]:
         for path, column in drifted.columns.items()
         if path not in healthy.columns or path in changed
     }
+
+
+def agreed(view: View) -> View | None:
+    """One value per event from a field below an array whose members always agree; None where they ever differ."""
+    by_event: dict[int, Any] = {}
+    for row, value in zip(view.rows, view.values, strict=True):
+        if isinstance(value, (dict, list)) or (row in by_event and (by_event[row] != value or type(by_event[row]) is not type(value))):
+            return None
+        by_event[row] = value
+    return View(view.path, list(by_event.values()), list(by_event))
 
 
 def _relations(case: Case, serious: Sequence[Finding]) -> Relations:
@@ -368,7 +394,10 @@ def _candidates(
             if source in targets and source != target and source in silent:
                 continue
             if target.count("*") != source.count("*"):
-                continue
+                one = agreed(given) if "*" not in target else None
+                if one is None:
+                    continue
+                given = one
             pairs += 1
             if pairs > options.max_pairs:
                 return {}

@@ -75,7 +75,7 @@ def decide(
     for group, columns in _components(rows, sources, best):
         cost = [
             [-best[(t, s)].score if (t, s) in best else 50.0 for s in columns]
-            + [NOTHING - 0.001 if i == j else 60.0 for j in range(len(group))]
+            + [-NOTHING if i == j else 60.0 for j in range(len(group))]
             for i, t in enumerate(group)
         ]
         for t, j in zip(group, assign(cost), strict=True):

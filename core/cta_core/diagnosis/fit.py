@@ -215,6 +215,14 @@ def _texts(target: View, given: View, loose: bool) -> Fit:
             elif masks < 0.15 and len(target.masks) <= 12 and family not in ("word", "text", "integer"):
                 support += 0.6
         score *= 1 - 0.5 * max(0.0, length)
+    prefix = _prefix(target.texts)
+    if prefix:
+        if _prefix(given.texts) == prefix:
+            support += 1.5
+            facts.append(f"all values begin with {prefix!r}")
+        else:
+            conflicts.append(f"healthy values begin with {prefix!r}")
+            score *= 0.5
     for mark, before, now_share in _marks(target, given):
         conflicts.append(
             f"{mark!r} stands in {before:.0%} of the healthy values and in none of these" if before > now_share
@@ -238,6 +246,20 @@ def _texts(target: View, given: View, loose: bool) -> Fit:
     if target.distinct_share < 0.5 and given.distinct_share > 0.98 and len(given.solid) >= 40:
         score *= 0.5
     return Fit(score=score, support=support, conflicts=tuple(conflicts), facts=tuple(facts))
+
+
+def _prefix(texts: list[str]) -> str:
+    """The letters, with a mark at their end, that all texts begin with (`ch_`, `ORD-`); empty where there are none."""
+    if len(texts) < 8:
+        return ""
+    low, high = min(texts), max(texts)
+    size = 0
+    while size < min(len(low), len(high), 24) and low[size] == high[size] and not low[size].isdigit():
+        size += 1
+    found = low[:size]
+    if len(found) < 2 or found == low:
+        return ""
+    return found if not found[-1].isalnum() or (found.isalpha() and found.isupper()) else ""
 
 
 def _marks(target: View, given: View) -> list[tuple[str, float, float]]:

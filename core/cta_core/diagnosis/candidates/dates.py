@@ -187,8 +187,8 @@ def _offset(source: View, times: Floats, target: View, style: Style, witnesses: 
     good = original[~np.isnan(original)]
     here = times[~np.isnan(times)]
     if len(good) >= 40 and len(here) >= 20 and np.all(np.diff(good) >= 0) and np.all(np.diff(here) >= 0):
-        # No pause in the baseline was longer than this; half as much again for the one between the two files.
-        pause = max(1.5 * float(np.max(np.diff(good))), 60.0)
+        # No pause was longer than this at that hour; half as much again for the one between the two files.
+        pause = max(1.5 * float(np.max(np.diff(good)[-30:])), 60.0)
         gap = float(here[0] - good[-1])
         fitting = [offset for offset in OFFSETS if -1.0 <= gap - offset <= pause]
         if len(fitting) == 1:

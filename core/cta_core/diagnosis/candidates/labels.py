@@ -52,6 +52,8 @@ def label_recipes(
         yield from _cases(target, source, wanted, given)
     if target.kind == "boolean":
         recipe = _booleans(source, given)
+        if recipe is None:
+            recipe = _opposed(source, given, target.counts[("boolean", True)] / max(1, len(target.solid)))
         if recipe is not None:
             yield recipe
             return
@@ -133,6 +135,37 @@ def _booleans(source: View, given: Mapping[Any, int]) -> Recipe | None:
     )  # fmt: skip
 
 
+NEGATING = ("not_", "not-", "not ", "un", "non_", "non-", "non", "in", "dis", "de", "no_", "no-", "no ")
+"""Beginnings that turn a word into its opposite."""
+
+
+def _opposed(source: View, given: Mapping[Any, int], yes: float) -> Recipe | None:
+    """One label for true, the others its negations: `subscribed` against `not_subscribed` and `unsubscribed`."""
+    labels = [label for label in given if isinstance(label, str)]
+    if len(labels) != len(given) or len(labels) < 2:
+        return None
+    for positive in labels:
+        low = positive.lower()
+        others = [label for label in labels if label != positive]
+        if all(any(label.lower() in (start + low, start + low.removesuffix("d")) for start in NEGATING) or _off_word(low, label.lower()) for label in others):
+            share = given[positive] / sum(given.values())
+            spread = math.sqrt(max(yes * (1 - yes), 0.01) / sum(given.values())) * 1.5
+            if abs(share - yes) > 5 * spread:
+                return None
+            entries = (EnumEntry(source=positive, target=True), *(EnumEntry(source=label, target=False) for label in others))
+            steps = (EnumMap(path=PLACE, entries=entries, unmapped=Unmapped.REFUSE),)
+            return Recipe(
+                kind="enum_map", steps=steps, view=after(steps, source), prior=-0.5, support=1.0, family="labels",
+                facts=(f"the other labels are negations of {positive!r}",),
+            )  # fmt: skip
+    return None
+
+
+def _off_word(positive: str, other: str) -> bool:
+    pairs = (("active", "inactive"), ("enabled", "disabled"), ("on", "off"), ("open", "closed"), ("yes", "no"), ("true", "false"))
+    return (positive, other) in pairs[:3] + pairs[4:]
+
+
 def _partner(word: Any) -> Any:
     pairs = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("YES", "NO"), ("Y", "N"), ("y", "n"),
              ("T", "F"), ("t", "f"), ("1", "0"), ("on", "off"), (1, 0))  # fmt: skip
@@ -157,6 +190,9 @@ def label_likeness(wanted: Any, given: Any) -> float:
     if low == other:
         return 1.0
     one, two = words_of(left), words_of(right)
+    short, long = (low, other) if len(low) <= len(other) else (other, low)
+    if len(short) >= 2 and long.startswith((short + " ", short + "_")) and long.replace(" ", "").replace("_", "").isalpha():
+        return 0.8
     if one and one == two:
         return 0.98
     if not low.isalpha() or not other.isalpha():
