@@ -90,7 +90,7 @@ class SilentDriftMonitor:
                 self._take(question, question.path not in found, alarms)
         return alarms
 
-    def _take(self, question: _Question, strange: bool, alarms: list[Alarm]) -> None:  # noqa: FBT001 - the answer itself
+    def _take(self, question: _Question, strange: bool, alarms: list[Alarm]) -> None:
         if strange and not question.first:
             question.first = self.seen
         if question.detector.see(strange=strange) and not question.raised:
@@ -125,7 +125,7 @@ _Asked = tuple[str, Callable[[Any], bool], int, int]
 
 def _questions(field: FieldProfile) -> Iterable[_Asked]:
     """The questions that a field's profile allows; only those that its own history answers steadily."""
-    if field.numbers >= FEWEST and not _growing(field):
+    if field.numbers >= FEWEST and not growing(field):
         yield _band(field)
     texts = field.types.get("string", 0)
     if texts >= FEWEST:
@@ -142,7 +142,7 @@ def _questions(field: FieldProfile) -> Iterable[_Asked]:
             yield "form", lambda value: type(value) is str and family_of(value[:200]) != family, 0, texts
 
 
-def _growing(field: FieldProfile) -> bool:
+def growing(field: FieldProfile) -> bool:
     """Numbers that are all different and whole are counters, ids or times: they leave any band by growing."""
     return field.distinct > 0.9 * field.present and field.types.get("number", 0) == 0
 

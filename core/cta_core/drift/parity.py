@@ -7,13 +7,24 @@ one; the canary asks it beside the error rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cta_core.drift.monitor import growing
 from cta_core.profile import FieldProfile, Profile
 
 FEWEST = 8
 """Healed values below which nothing is concluded."""
+
+SHIFT = 0.15
+"""Distance between the distributions of healthy and healed numbers that business may make: a rise of half in a log-normal
+field of spread 1 moves it by 0.16, a factor of 3 by 0.42, a factor of 10 by 0.75."""
+
+NOISE = 2.23
+"""Kolmogorov-Smirnov coefficient at 1 in 10,000: what chance adds to the distance, times sqrt(1/n + 1/m)."""
+
+GROWTH = 12.0
+"""Factor by which counters, ids and times may have grown: below any factor between two units of time."""
 
 
 def values_belong(healthy: Profile, healed: Sequence[dict[str, Any]], paths: Sequence[str]) -> tuple[bool, str]:
@@ -61,13 +72,26 @@ def _differs(was: FieldProfile, now: FieldProfile) -> str:
 
 
 def _numbers(was: FieldProfile, now: FieldProfile) -> str:
-    middle, here = was.quantile(0.5), now.quantile(0.5)
-    low, high = was.quantile(0.02), was.quantile(0.98)
-    room = max(high - low, 0.1 * abs(middle))
-    if not low - 2 * room <= here <= high + 2 * room:
-        return f"median {here:.4g} where {middle:.4g} is healthy"
-    if middle > 0 and here > 0 and abs(math.log(here / middle)) > math.log(12):
-        return f"median {here:.4g} where {middle:.4g} is healthy"
     if was.decimals.get(0, 0) == was.numbers and now.decimals.get(0, 0) < 0.9 * now.numbers:
         return "fractions where healthy numbers are whole"
+    middle, here = was.quantile(0.5), now.quantile(0.5)
+    if growing(was):
+        if middle > 0 and here > 0 and abs(math.log(here / middle)) > math.log(GROWTH):
+            return f"median {here:.4g} where {middle:.4g} is healthy"
+        return ""
+    apart = _distance(was.buckets, now.buckets)
+    if apart > SHIFT + NOISE * math.sqrt(1 / was.numbers + 1 / now.numbers):
+        return f"median {here:.4g} where {middle:.4g} is healthy; the distributions are {apart:.2f} apart"
     return ""
+
+
+def _distance(one: Mapping[int, int], two: Mapping[int, int]) -> float:
+    """Largest distance between two cumulative distributions (Kolmogorov-Smirnov), over logarithmic buckets."""
+    total_one, total_two = sum(one.values()), sum(two.values())
+    seen_one = seen_two = 0
+    largest = 0.0
+    for bucket in sorted(one.keys() | two.keys()):
+        seen_one += one.get(bucket, 0)
+        seen_two += two.get(bucket, 0)
+        largest = max(largest, abs(seen_one / total_one - seen_two / total_two))
+    return largest
