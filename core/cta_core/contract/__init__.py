@@ -3,6 +3,6 @@
 from cta_core.contract.breach import Breach
 from cta_core.contract.contract import Contract, compile_contract
 from cta_core.contract.fields import Field
-from cta_core.contract.learn import learn, merge
+from cta_core.contract.learn import LearnOptions, learn, merge
 
-__all__ = ["Breach", "Contract", "Field", "compile_contract", "learn", "merge"]
+__all__ = ["Breach", "Contract", "Field", "LearnOptions", "compile_contract", "learn", "merge"]

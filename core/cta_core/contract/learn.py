@@ -1,12 +1,13 @@
 """Learning a contract from healthy events, and completing a declared one by what was learned.
 
 `learn` writes down the shape that all events share: types, nesting, arrays, and which fields are never missing. It
-invents no enumerations and no ranges, because a value that was not seen yet is no failure. `merge` lets the declared
-contract decide wherever it says something. Called when a stream has no contract, and by the offline diagnosis.
+invents no enumerations and no ranges unless it is asked to: a value that was not seen yet is no failure. `merge` lets
+the declared contract decide wherever it says something. Called for streams without a contract and by the diagnosis.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -18,22 +19,8 @@ MAX_KEYS: Final = 500
 """Names of one object that are written down. An object with more is keyed by data (ids, days), not by field names."""
 
 
-class _Shape:
-    """What was seen at one place."""
-
-    __slots__ = ("items", "keys", "objects", "types")
-
-    def __init__(self) -> None:
-        self.types: set[str] = set()
-        self.objects = 0
-        self.keys: dict[str, tuple[_Shape, list[int]]] = {}
-        self.items: _Shape | None = None
-
-
 class LearnOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is learned besides types, nesting and presence. Both are for contracts that a person reads before they are
-    used.
-    """
+    """What is learned besides types, nesting and presence, for contracts that a person reads before they are used."""
 
     enums: int = 0
     """Texts with at most so many different values become an enumeration; 0 learns none."""
@@ -41,49 +28,72 @@ class LearnOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers get the least and the greatest value that was seen."""
 
 
+class _Seen:
+    """What was seen at one place."""
+
+    __slots__ = ("count", "high", "items", "keys", "low", "objects", "texts", "types")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.types: set[str] = set()
+        self.objects = 0
+        self.keys: dict[str, _Seen] = {}
+        self.items: _Seen | None = None
+        self.texts: set[str] = set()
+        self.low = math.inf
+        self.high = -math.inf
+
+
 def learn(events: Iterable[dict[str, Any]], options: LearnOptions | None = None) -> dict[str, Any]:
     """The JSON Schema that all the events satisfy, from one pass over them."""
-    root = _Shape()
-    values: dict[int, set[Any]] = {}
-    del options, values
+    options = options or LearnOptions()
+    root = _Seen()
     for event in events:
-        _see(root, event)
-    schema = _written(root)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **(schema or {"type": "object"})}
+        _see(root, event, options)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", **_written(root, options)}
 
 
-def _see(root: _Shape, event: Any) -> None:
-    stack: list[tuple[_Shape, Any]] = [(root, event)]
+def _see(root: _Seen, event: Any, options: LearnOptions) -> None:
+    stack: list[tuple[_Seen, Any]] = [(root, event)]
     while stack:
-        shape, value = stack.pop()
+        seen, value = stack.pop()
         word = type_word(value)
-        shape.types.add(word)
+        seen.count += 1
+        seen.types.add(word)
         if word == "object":
-            shape.objects += 1
+            seen.objects += 1
             for key, inner in value.items():
-                known = shape.keys.get(key)
-                if known is None:
-                    known = shape.keys[key] = (_Shape(), [0])
-                known[1][0] += 1
-                stack.append((known[0], inner))
+                known = seen.keys.get(key)
+                if known is None and len(seen.keys) <= MAX_KEYS:
+                    known = seen.keys[key] = _Seen()
+                if known is not None:
+                    stack.append((known, inner))
         elif word == "array":
-            if shape.items is None:
-                shape.items = _Shape()
-            stack.extend((shape.items, inner) for inner in value)
+            if seen.items is None:
+                seen.items = _Seen()
+            stack.extend((seen.items, inner) for inner in value)
+        elif word == "string" and len(seen.texts) <= options.enums:
+            seen.texts.add(value)
+        elif options.ranges and word in ("integer", "number"):
+            seen.low, seen.high = min(seen.low, value), max(seen.high, value)
 
 
-def _written(shape: _Shape) -> dict[str, Any]:
-    types = sorted(shape.types - {"integer"} if "number" in shape.types else shape.types)
+def _written(seen: _Seen, options: LearnOptions) -> dict[str, Any]:
+    types = sorted(seen.types - {"integer"} if "number" in seen.types else seen.types)
     if not types:
         return {}
     schema: dict[str, Any] = {"type": types[0] if len(types) == 1 else types}
-    if shape.keys and len(shape.keys) <= MAX_KEYS:
-        schema["properties"] = {key: _written(inner) for key, (inner, _) in shape.keys.items()}
-    required = [key for key, (_, count) in shape.keys.items() if count[0] == shape.objects]
-    if required and len(shape.keys) <= MAX_KEYS:
-        schema["required"] = required
-    if shape.items is not None and shape.items.types:
-        schema["items"] = _written(shape.items)
+    if seen.keys and len(seen.keys) <= MAX_KEYS:
+        schema["properties"] = {key: _written(inner, options) for key, inner in seen.keys.items()}
+        required = [key for key, inner in seen.keys.items() if inner.count == seen.objects]
+        if required:
+            schema["required"] = required
+    if seen.items is not None and seen.items.types:
+        schema["items"] = _written(seen.items, options)
+    if types == ["string"] and len(seen.texts) <= options.enums:
+        schema["enum"] = sorted(seen.texts)
+    if seen.low <= seen.high and types in (["integer"], ["number"]):
+        schema["minimum"], schema["maximum"] = seen.low, seen.high
     return schema
 
 
