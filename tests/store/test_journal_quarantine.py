@@ -1,4 +1,4 @@
-"""The journal's contract for the quarantine, the deliveries, the decisions and the settings."""
+"""The journal's contract for the quarantine and the deliveries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cta_server.runtime.ports import Held, Journal
 from cta_server.store import open_journal
 from cta_server.store.errors import StoreConflict
 from cta_server.store.journal import requests
-from helpers.stores import decision, delivery, held
+from helpers.stores import delivery, held
 
 
 def test_a_held_event_comes_back_as_it_came(journal: Journal) -> None:
@@ -203,35 +203,3 @@ def test_deliveries_are_read_in_order_of_the_log(journal: Journal) -> None:
     assert [one.event_id for one in journal.list_deliveries(limit=3)] == ["e3", "e0", "e5"]
     assert [one.event_id for one in journal.list_deliveries(after=3)] == ["e2"]
     assert [one.event_id for one in journal.list_deliveries(stream_id="a", after=1)] == ["e0", "e2"]
-
-
-def test_decisions_are_listed_newest_first(journal: Journal) -> None:
-    """Each decision keeps every field and gets the next position; pages and streams narrow the list."""
-    journal.decide(
-        decision("approve", actor="ann", stream_id="orders", incident_id="i", adapter_id="a", why="good", time=2.0)
-    )
-    journal.decide(decision("reject", stream_id="refunds"))
-    journal.decide(decision("promote", stream_id="orders"))
-    entries = journal.list_decisions()
-    assert [(entry.position, entry.action) for entry in entries] == [(3, "promote"), (2, "reject"), (1, "approve")]
-    assert entries[-1] == decision(
-        "approve",
-        actor="ann",
-        stream_id="orders",
-        incident_id="i",
-        adapter_id="a",
-        why="good",
-        time=2.0,
-        position=1,
-    )
-    assert [entry.position for entry in journal.list_decisions(stream_id="orders", limit=1)] == [3]
-    assert [entry.position for entry in journal.list_decisions(before=3)] == [2, 1]
-
-
-def test_a_setting_is_set_with_its_decision(journal: Journal) -> None:
-    """The last value counts, and the decision is written with it."""
-    assert journal.setting("kill_switch") is None
-    journal.set_setting("kill_switch", "engaged", decision("kill_switch"))
-    journal.set_setting("kill_switch", "released")
-    assert journal.setting("kill_switch") == "released"
-    assert [entry.action for entry in journal.list_decisions()] == ["kill_switch"]

@@ -136,4 +136,4 @@ class Quarantine(RuleBasedStateMachine):
 
 TestQuarantine = Quarantine.TestCase
 """Held events are delivered exactly once, whatever is repeated, and lists and counts agree with them at all times."""
-TestQuarantine.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestQuarantine.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
