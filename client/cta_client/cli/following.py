@@ -48,11 +48,10 @@ def exit_of(incident: Incident) -> Exit:
 class LoopTeller:
     """Tells one incident's way through the loop."""
 
-    def __init__(self, out: Output, *, after: int = 0) -> None:
-        """`after` marks were told by an earlier teller."""
+    def __init__(self, out: Output) -> None:
         self._out = out
-        self._marks = after
-        self._begun = after > 0
+        self._marks = 0
+        self._begun = False
         self._report: Report | None = None
         self._adapter: Adapter | None = None
         self._canary: Canary | None = None

@@ -61,10 +61,11 @@ def mark_lines(incident: Incident, width: int | None, *, after: int = 0) -> Iter
 
 def mark_line(incident: Incident, mark: IncidentMark, width: int | None) -> str:
     """One state entered: `+1.25 s  ✓ PROMOTED           why`."""
-    passed = max(seconds(mark.time) - seconds(incident.create_time), 0.0)
+    passed = round(max(seconds(mark.time) - seconds(incident.create_time), 0.0), 3)
     state = paint.state(word(IncidentState, mark.state))
     who = "" if mark.actor in {"", "loop"} else f"{mark.actor}: "
-    told = plain(f"{who}{mark.why}")
+    # Numbers after the first clause stand in the canary's own lines.
+    told = plain(f"{who}{mark.why}").split("; ", maxsplit=1)[0]
     start = f"{'+' + span(passed):>9}  "
     room = width - len(start) - 21 if width else None
     return f"{start}{paint.paint(f'{state:<19}', paint.colour_of(state))}  {cut(told, room) if room else told}".rstrip()
@@ -134,7 +135,8 @@ def reading_lines(report: Report, width: int | None) -> Iterator[str]:
 
 def cause_lines(report: Report, width: int | None) -> Iterator[str]:
     """The cause in a sentence, and how sure the analysis is."""
-    yield from item_lines("cause", report.cause.sentence or report.question, width)
+    if report.cause.sentence:
+        yield from item_lines("cause", report.cause.sentence, width)
     if report.confidence:
         yield from item_lines("sure", f"{share(report.confidence)}, {method_of(report.method)}", width)
 
@@ -204,25 +206,28 @@ def canary_lines(canary: Canary, width: int | None) -> Iterator[str]:
     )
     if canary.drifted_count:
         belongs = "belong to the healthy profile" if canary.parity else "do not belong to the healthy profile"
-        told = f"; {canary.parity_text}" if canary.parity_text else ""
+        # What differs is a reason already, and told below.
+        told = f": {canary.parity_text}" if canary.parity_text and canary.parity else ""
         yield from item_lines("", f"p95 {span(seconds(canary.p95))}; healed values {belongs}{told}", width)
     if verdict != "PASS":
-        for reason in canary.reasons:
+        for reason in canary.reasons or [canary.parity_text]:
             yield from item_lines("why", reason, width)
         for failure in canary.failures[:3]:
             yield from item_lines("", f"{failure.stage}: {failure.message} ({count(failure.count)} events)", width)
 
 
-def item_lines(name: str, text: str, width: int | None, *, cells: int | None = None) -> Iterator[str]:
-    """A short name and a text that is wrapped below itself."""
+def item_lines(
+    name: str, text: str, width: int | None, *, cells: int | None = None, colour: str = paint.PLAIN
+) -> Iterator[str]:
+    """A short name and a text that is wrapped below itself; `cells` is the name's width when it has colours."""
     column = 8
     size = len(name) if cells is None else cells
     start = f"{INDENT}{name}{' ' * max(column - size, 1)}"
     room = width - len(INDENT) - column if width else None
     first, *more = list(wrap(plain(text), room)) if room else [plain(text)]
-    yield f"{start}{first}"
+    yield f"{start}{paint.paint(first, colour)}"
     for line in more:
-        yield f"{' ' * (len(INDENT) + column)}{line}"
+        yield f"{' ' * (len(INDENT) + column)}{paint.paint(line, colour)}"
 
 
 def method_of(method: int) -> str:

@@ -83,6 +83,7 @@ async def _play(show: Show, folder: Path, events: own.Events | None) -> Exit:
             loop.add_signal_handler(number, task.cancel)
     try:
         with show.lit():
+            show.lines(["A server of its own starts, with its store in a temporary folder."])
             async with running(folder) as server, connect(server.address) as client:
                 return await (story.play(client, show) if events is None else own.play(client, show, events))
     except asyncio.CancelledError:

@@ -13,10 +13,10 @@ from typing import Final
 
 from cta.v1.adapter_service_pb2 import GetAdapterRequest
 from cta.v1.analysis_service_pb2 import GetReportRequest
+from cta.v1.canary_pb2 import Canary
 from cta.v1.canary_service_pb2 import GetCanaryRequest
 from cta.v1.incident_pb2 import Incident
-from cta.v1.incident_service_pb2 import ApplyFixResponse
-from cta.v1.report_pb2 import Report
+from cta.v1.incident_service_pb2 import ApplyFixResponse, GetIncidentRequest
 from cta.v1.stream_pb2 import Stream
 from cta.v1.stream_service_pb2 import GetStreamRequest
 from cta_client import watches
@@ -42,9 +42,11 @@ class Follower:
         self._client, self._show, self._stream_id = client, show, stream_id
         self._incidents: dict[str, Incident] = {}
         self._told: set[str] = set()
+        self._tellers: dict[str, LoopTeller] = {}
+        self._pieces = _Pieces(client)
         self._changed = asyncio.Condition()
-        self.reports: dict[str, Report] = {}
-        """Reports that were told, by incident."""
+        self.canaries: dict[str, Canary] = {}
+        """The last canary that was told, by incident."""
 
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -85,7 +87,7 @@ class Follower:
         incident_id = await self.new_incident(PATIENCE_SECONDS)
         if not incident_id:
             raise StoryBroke(f"Waited {PATIENCE_SECONDS:g} s for an incident, in vain.")
-        return await self.tell(incident_id, LoopTeller(self._show), until=until)
+        return await self.tell(incident_id, until=until)
 
     async def new_incident(self, within: float) -> str:
         """Id of the next incident that was not told yet; empty when none comes within so many seconds."""
@@ -99,10 +101,17 @@ class Follower:
         self._told.add(incident_id)
         return incident_id
 
-    async def tell(self, incident_id: str, teller: LoopTeller, *, until: Collection[int]) -> Incident:
+    def teller(self, incident_id: str) -> LoopTeller:
+        """Who tells this incident: always the same one, so that nothing is told twice."""
+        return self._tellers.setdefault(incident_id, LoopTeller(self._show))
+
+    async def fresh(self, incident_id: str) -> Incident:
+        """An incident with its counts of this moment."""
+        return (await self._client.incidents.GetIncident(GetIncidentRequest(incident_id=incident_id))).incident
+
+    async def tell(self, incident_id: str, *, until: Collection[int]) -> Incident:
         """Tells what happens to an incident until it is in one of the states; returns it."""
-        pieces = _Pieces(self._client)
-        seen = -1
+        teller, seen = self.teller(incident_id), -1
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
@@ -110,9 +119,9 @@ class Follower:
                         await self._changed.wait_for(lambda: self._revision(incident_id) > seen)  # noqa: B023 - awaited at once
                         incident = self._incidents[incident_id]
                     seen = incident.revision
-                    phase = await pieces.of(incident)
-                    if phase.HasField("report"):
-                        self.reports[incident_id] = phase.report
+                    phase = await self._pieces.of(incident)
+                    if phase.HasField("canary"):
+                        self.canaries[incident_id] = phase.canary
                     teller.tell(phase)
                     self._show.progress(incident)
                     if incident.state in until:
@@ -157,7 +166,7 @@ class _Pieces:
 
     async def of(self, incident: Incident) -> ApplyFixResponse:
         """The incident with the pieces that it names for the first time."""
-        phase = ApplyFixResponse(incident=incident, redriven_count=incident.redriven_count)
+        phase = ApplyFixResponse(incident=incident)
         client = self._client
         with contextlib.suppress(NotFound):
             if self._new(incident.report_id):

@@ -20,7 +20,7 @@ from cta.v1.stream_service_pb2 import CreateStreamRequest, LearnBaselineRequest
 from cta_client.channel import Client
 from cta_client.cli import inputs, telling
 from cta_client.cli.exits import Exit
-from cta_client.cli.following import ENDED, LoopTeller
+from cta_client.cli.following import ENDED
 from cta_client.cli.processing import Tally, process_lines
 from cta_client.cli.words import body, count
 from cta_client.demo.follow import Follower
@@ -116,7 +116,7 @@ async def _incidents(follower: Follower) -> Sequence[str]:
 
 async def _tell(client: Client, show: Show, follower: Follower, incident_id: str) -> Incident:
     await show.act(incident_id)
-    incident = await follower.tell(incident_id, LoopTeller(show), until=ENDED)
+    incident = await follower.tell(incident_id, until=ENDED)
     if incident.state in _PROMOTED:
         request = ListEventsRequest(stream_id=STREAM, kinds=[OUTCOME_KIND_HEALED], page_size=1)
         for event in (await client.events.ListEvents(request)).events:

@@ -65,7 +65,15 @@ class Show(Output):
         if not self._console.is_terminal:
             yield
             return
-        with Live(self._bottom(), console=self._console, auto_refresh=False, transient=True) as live:
+        with Live(
+            self._bottom(),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            # Everything is printed through the console already, and a stand-in for stdout has another encoding.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
             self._live = live
             try:
                 yield

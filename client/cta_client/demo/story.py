@@ -12,21 +12,15 @@ import msgspec
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseDict
 
-from cta.v1.adapter_pb2 import (
-    JSON_TYPE_NUMBER,
-    TEST_PRESENT,
-    Condition,
-    Program,
-    RenameStep,
-    ScaleStep,
-    Step,
-)
+from cta.v1.adapter_pb2 import TEST_PRESENT, Condition, Program, RenameStep, Step
 from cta.v1.adapter_service_pb2 import ClearAdaptersRequest, CreateAdapterRequest
+from cta.v1.canary_pb2 import Canary
 from cta.v1.event_pb2 import OUTCOME_KIND_HEALED
-from cta.v1.event_service_pb2 import ListEventsRequest, ListQuarantinedRequest
+from cta.v1.event_service_pb2 import ListEventsRequest
 from cta.v1.fault_service_pb2 import ClearFaultsRequest, InjectFaultRequest
 from cta.v1.incident_pb2 import Incident, IncidentState
 from cta.v1.incident_service_pb2 import ApplyFixRequest
+from cta.v1.report_pb2 import METHOD_SIGNATURE
 from cta.v1.source_pb2 import SOURCE_KIND_GENERATOR, Fault, Source
 from cta.v1.source_service_pb2 import StartSourceRequest, StopSourceRequest
 from cta.v1.stream_pb2 import AUTONOMY_SUGGEST, Policy, Stream
@@ -34,7 +28,7 @@ from cta.v1.stream_service_pb2 import CreateStreamRequest, LearnBaselineRequest,
 from cta_client.channel import Client
 from cta_client.cli import telling
 from cta_client.cli.exits import Exit
-from cta_client.cli.following import WAITING, LoopTeller
+from cta_client.cli.following import WAITING
 from cta_client.cli.words import body, count
 from cta_client.demo.follow import Follower, StoryBroke
 from cta_client.demo.ledger import balance
@@ -74,7 +68,9 @@ async def play(client: Client, show: Show) -> Exit:
         first = await _breaks(scene)
         repeat = await _breaks_again(scene)
         await _wrong_fix(scene)
-    return await _books(scene, times_of(first), times_of(repeat))
+    canaries = scene.follower.canaries
+    times = [times_of(each, canaries.get(each.incident_id, Canary())) for each in (first, repeat)]
+    return await _books(scene, *times)
 
 
 async def _healthy(scene: Scene) -> None:
@@ -115,7 +111,8 @@ async def _breaks_again(scene: Scene) -> Incident:
     await client.adapters.ClearAdapters(ClearAdaptersRequest(stream_id=STREAM, actor=WHO, comment="a mishap"))
     incident = await follower.next_incident(until=_PROMOTED | _STUCK)
     _must_be_promoted(incident)
-    await show.say("This drift is known: its signature brought the adapter, and the canary proved it again.")
+    if incident.method == METHOD_SIGNATURE:
+        await show.say("This drift is known: its signature brought the adapter, and the canary proved it again.")
     await _after_promotion(scene, incident)
     return incident
 
@@ -136,9 +133,9 @@ async def _wrong_fix(scene: Scene) -> None:
     await _inject(scene, "scale", "/amount", {"factor": 100})
     await _inject(scene, "rename", "/amount", {"to": "amount_cents"})
     asked = await follower.next_incident(until=_STUCK | _PROMOTED)
-    await show.say("Somebody in a hurry brings a fix of their own, and divides by 10 instead of 100.")
+    await show.say("Somebody in a hurry brings a fix of their own: the new name is mended, the cents are overlooked.")
     bad = await client.adapters.CreateAdapter(
-        CreateAdapterRequest(stream_id=STREAM, program=_wrong_program(), author=WHO, comment="cents, I think")
+        CreateAdapterRequest(stream_id=STREAM, program=_wrong_program(), author=WHO, comment="only the name changed")
     )
     before = await follower.stream()
     refused = await _apply(scene, asked, bad.adapter.adapter_id)
@@ -146,9 +143,9 @@ async def _wrong_fix(scene: Scene) -> None:
         raise StoryBroke("The canary should have refused the wrong fix.")
     after = await follower.stream()
     await show.say(
-        f"The canary replayed recorded payments with it, saw amounts ten times too large, and refused. "
-        f"{count(after.healed_count - before.healed_count)} events were passed on wrong; "
-        f"{count(after.held_count)} wait in the quarantine."
+        f"Every such payment satisfies the contract; the canary still saw amounts that are no payments of this shop. "
+        f"Passed on wrong: {count(after.healed_count - before.healed_count)}. "
+        f"Waiting in the quarantine: {count(after.held_count)}."
     )
     if asked.adapter_id:
         await show.say("The loop's own proposal is still there. The person takes that one.")
@@ -179,12 +176,10 @@ async def _inject(scene: Scene, kind: str, path: str, parameters: dict[str, obje
 
 async def _apply(scene: Scene, incident: Incident, adapter_id: str) -> Incident:
     """Brings an adapter for an incident and tells the loop's work on it."""
-    now = scene.follower.latest(incident.incident_id)
-    teller = LoopTeller(scene.show, after=len(now.marks))
+    teller, last = scene.follower.teller(incident.incident_id), incident
     request = ApplyFixRequest(
         incident_id=incident.incident_id, adapter_id=adapter_id, actor=WHO, comment="brought by hand"
     )
-    last = now
     async for phase in scene.client.incidents.ApplyFix(request):
         last = phase.incident
         teller.tell(phase)
@@ -195,22 +190,22 @@ async def _apply(scene: Scene, incident: Incident, adapter_id: str) -> Incident:
 async def _after_promotion(scene: Scene, incident: Incident) -> None:
     """Shows one healed event, waits until the quarantine is empty and the bake is over."""
     client, show, follower = scene.client, scene.show, scene.follower
+    await follower.until(lambda now: now.held_count == 0 and now.healed_count > 0, "the quarantine to be redriven")
     healed = await client.events.ListEvents(
         ListEventsRequest(stream_id=STREAM, kinds=[OUTCOME_KIND_HEALED], page_size=1)
     )
     for event in healed.events:
         show.lines(["  one event, as it came and as it was passed on:"])
         show.lines(telling.change_lines(body(event.original), body(event.payload), show.width))
-    await follower.until(lambda now: now.held_count == 0, "the quarantine to be redriven")
-    waiting = await client.events.ListQuarantined(ListQuarantinedRequest(stream_id=STREAM, page_size=1))
-    now = follower.latest(incident.incident_id)
+    now = await follower.fresh(incident.incident_id)
     await show.say(
         f"The {count(now.redriven_count)} held events were driven through the gate again, in order; "
-        f"{count(waiting.held_count)} wait. New ones are healed as they come."
+        f"{count(now.quarantined_count - now.redriven_count)} still wait. New ones are healed as they come."
     )
-    baked = await follower.tell(incident.incident_id, LoopTeller(show, after=len(now.marks)), until=_OVER)
-    if baked.state == IncidentState.INCIDENT_STATE_RESOLVED:
-        show.progress(None)
+    baked = await follower.tell(incident.incident_id, until=_OVER)
+    if baked.state != IncidentState.INCIDENT_STATE_RESOLVED:
+        raise StoryBroke(f"The healed stream got worse during the bake: {baked.question}")
+    show.progress(None)
 
 
 def _must_be_promoted(incident: Incident) -> None:
@@ -219,11 +214,8 @@ def _must_be_promoted(incident: Incident) -> None:
 
 
 def _wrong_program() -> Program:
-    """Right name, wrong unit: cents divided by ten."""
+    """Right name, wrong unit: cents stay cents."""
     return Program(
         guard=[Condition(path="/amount_cents", test=TEST_PRESENT)],
-        steps=[
-            Step(rename=RenameStep(source="/amount_cents", target="/amount")),
-            Step(scale=ScaleStep(path="/amount", numerator=1, denominator=10, decimals=2, to=JSON_TYPE_NUMBER)),
-        ],
+        steps=[Step(rename=RenameStep(source="/amount_cents", target="/amount"))],
     )

@@ -32,7 +32,7 @@ KINDS: Table[FaultKind] = Table(
         Column("KIND", lambda each: each.kind),
         Column("WHAT IT DOES", lambda each: each.description, grow=True),
     ),
-    note=lambda each: ", ".join(f"{name}: {text}" for name, text in sorted(each.parameters.items())),
+    note=lambda each: " · ".join(f"{name}: {text}" for name, text in sorted(each.parameters.items())),
     empty="This server injects no faults.",
 )
 
