@@ -65,15 +65,9 @@ class Sampler(Generic[Item]):
     def offer(self, items: Sequence[Item]) -> None:
         """Takes what the reader wants, as far as there is room."""
         room = self._buffer.maxlen or 0
-        if len(items) > room:
-            self._left_out += len(items) - room
-            items = items[-room:]
-        for item in items:
-            if not self._wants(item):
-                continue
-            if len(self._buffer) == room:
-                self._left_out += 1
-            self._buffer.append(item)
+        wanted = [item for item in items if self._wants(item)]
+        self._left_out += max(0, len(self._buffer) + len(wanted) - room)
+        self._buffer.extend(wanted)  # a full buffer drops its oldest
         if self._buffer or self._left_out:
             self._news.set()
 
