@@ -70,12 +70,18 @@ class Events(Part):
         with self._file.read() as conn:
             for last, count, body in query.each(conn, order="last DESC"):
                 first = last - count + 1
-                for offset, event in reversed(list(enumerate(decode(body)))):
-                    position = first + offset
-                    if (before and position >= before) or (wanted and event.kind not in wanted):
+                chosen = [
+                    (first + offset, event)
+                    for offset, event in enumerate(decode(body))
+                    if not wanted or event.kind in wanted
+                ]
+                for position, event in reversed(chosen):
+                    if before and position >= before:
                         continue
                     if len(found) >= limit:
                         return found
+                    found.append(_recorded(stream_id, position, event))
+        return found
                     found.append(_recorded(stream_id, position, event))
         return found
 
