@@ -34,6 +34,10 @@ class InvalidInput(CtaError):
         self.violations = tuple(violations)
         super().__init__("; ".join(f"{v.field}: {v.remedy}" for v in self.violations))
 
+    def __reduce__(self) -> tuple[type[InvalidInput], tuple[tuple[Violation, ...]]]:
+        """Pickled by its violations, not by its text: it crosses from worker processes."""
+        return type(self), (self.violations,)
+
     @classmethod
     def of(cls, field: str, remedy: str) -> InvalidInput:
         """The error for a single violation."""
@@ -62,6 +66,10 @@ class EventRefused(CtaError):
         """JSON Pointer of the field that decided it; empty for the whole event."""
         super().__init__(f"{path}: {reason}" if path else reason)
 
+    def __reduce__(self) -> tuple[type[EventRefused], tuple[str, str]]:
+        """Pickled by its parts, not by its text."""
+        return type(self), (self.reason, self.path)
+
 
 class EventUnreadable(EventRefused):
     """The bytes are no event within the limits: not JSON, not an object, too large or too deep."""
@@ -70,3 +78,7 @@ class EventUnreadable(EventRefused):
         self.code = code
         """MALFORMED, NOT_AN_OBJECT, TOO_LARGE or TOO_DEEP: the names of `HeldReason`."""
         super().__init__(reason)
+
+    def __reduce__(self) -> tuple[type[EventUnreadable], tuple[str, str]]:
+        """Pickled by its parts, not by its text."""
+        return type(self), (self.code, self.reason)
