@@ -29,6 +29,7 @@ class Draft:
         self.fields = fields
         """Every field of the sample."""
         self.rng = Random(f"{spec.kind}/{spec.seed}")  # noqa: S311 - repeatable on purpose
+        self.seed = spec.seed
         self.path = spec.path
         self.settled: dict[str, Any] = {}
         """The parameters in force."""

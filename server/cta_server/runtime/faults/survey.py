@@ -5,12 +5,12 @@ Pure and exact for the sample it was given; says nothing about events that are n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
 
-from cta_core.path import parse, part_of, render
+from cta_core.path import EVERY, parse, part_of, render
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,43 +45,56 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def nested(self) -> bool:
         """Whether it lies in an array."""
-        return "*" in parse(self.pointer)
+        return EVERY in parse(self.pointer)
+
+
+class _Tally:
+    """What was seen of one field so far."""
+
+    __slots__ = ("events", "last", "nulls", "values")
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.nulls = 0
+        self.events = 0
+        """Events that have it."""
+        self.last = -1
+        """Number of the last such event."""
+
+    def add(self, value: Any, number: int) -> None:
+        """Count a value of an event."""
+        if value is None:
+            self.nulls += 1
+        else:
+            self.values.append(value)
+        if number != self.last:
+            self.last = number
+            self.events += 1
 
 
 def survey(events: Sequence[dict[str, Any]]) -> dict[str, Seen]:
     """Every field of the events, containers included, by pointer in order of appearance. Members of arrays share
     theirs; an array member as such is no field.
     """
-    values: dict[str, list[Any]] = {}
-    nulls: dict[str, int] = {}
-    having: dict[str, int] = {}
-    for event in events:
-        here: set[str] = set()
-        for pointer, value in _fields(event):
-            here.add(pointer)
-            if value is None:
-                nulls[pointer] = nulls.get(pointer, 0) + 1
-                values.setdefault(pointer, [])
-            else:
-                values.setdefault(pointer, []).append(value)
-        for pointer in here:
-            having[pointer] = having.get(pointer, 0) + 1
-    return {
-        pointer: Seen(pointer=pointer, values=found, nulls=nulls.get(pointer, 0), in_all=having[pointer] == len(events))
-        for pointer, found in values.items()
-    }
-
-
-def _fields(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    stack: list[tuple[tuple[str, ...], Any]] = [((), event)]
-    while stack:
-        parts, node = stack.pop()
-        if parts and parts[-1] != "*":
-            yield render(parts), node
-        stack.extend((parts + part, value) for part, value in reversed(_members(node)))
-
-
-def _members(node: Any) -> list[tuple[tuple[str], Any]]:
-    if type(node) is dict:
-        return [((part_of(key),), value) for key, value in cast("dict[str, Any]", node).items()]
-    return [(("*",), member) for member in cast("Iterable[Any]", node)] if type(node) is list else []
+    tallies: dict[tuple[str, ...], _Tally] = {}
+    for number, event in enumerate(events):
+        stack: list[tuple[tuple[str, ...], Any]] = [((), event)]
+        while stack:
+            parts, node = stack.pop()
+            if parts and parts[-1] != EVERY:
+                tally = tallies.get(parts)
+                if tally is None:
+                    tally = tallies[parts] = _Tally()
+                tally.add(node, number)
+            if isinstance(node, dict):
+                members = cast("dict[str, Any]", node).items()
+                stack.extend((((*parts, part_of(key)), value) for key, value in reversed(members)))
+            elif isinstance(node, list):
+                below = (*parts, EVERY)
+                stack.extend([(below, member) for member in reversed(cast("Sequence[Any]", node))])
+    found: dict[str, Seen] = {}
+    for parts, tally in tallies.items():
+        pointer = render(parts)
+        in_all = tally.events == len(events)
+        found[pointer] = Seen(pointer=pointer, values=tally.values, nulls=tally.nulls, in_all=in_all)
+    return found

@@ -16,6 +16,9 @@ _FLUSH_S: Final = 0.025
 of some 0.2 ms take less than a hundredth of the time."""
 _CATCH_UP_S: Final = 0.25
 """After a stall at most the events of this time are made up for: a source that was held up must not flood the gate."""
+_SLACK: Final = 1e-6
+"""Part of a token that may be missing: times are doubles, and a wait too short for the clock to show would never
+end."""
 
 
 class Pace:
@@ -35,14 +38,15 @@ class Pace:
         if self._rate <= 0:
             return 0.0
         self._fill(now)
-        return max((self._full - self._tokens) / self._rate, 0.0)
+        missing = self._full - self._tokens
+        return missing / self._rate if missing > _SLACK else 0.0
 
     def take(self, now: float) -> int:
         """Take what is due, at least one event: call it when `wait` says 0."""
         if self._rate <= 0:
             return MAX_BATCH
         self._fill(now)
-        count = min(max(int(self._tokens), 1), MAX_BATCH)
+        count = min(max(int(self._tokens + _SLACK), 1), MAX_BATCH)
         self._tokens -= count
         return count
 

@@ -23,6 +23,9 @@ _ID: Final = re.compile(r"([A-Za-z]+)([-_ ]?)([0-9]+)")
 _CODE: Final = re.compile(r"[A-Z]{3}")
 _MONEY: Final = ("amount", "total", "price", "cost", "fee", "sum")
 
+_OTHER_DICE: Final = 0x5EED
+"""Keeps the choice of the spelling independent of the fault's share, which is decided by the seed alone."""
+
 _SPELLINGS: Final[dict[str, Callable[[re.Match[str]], str]]] = {
     "upper": lambda id_: id_[0].upper() if id_[0] != id_[0].upper() else id_[0].lower(),
     "compact": lambda id_: id_[1] + id_[3] if id_[2] else f"{id_[1]}-{id_[3]}",
@@ -51,7 +54,7 @@ def _tool_ambiguity(draft: Draft) -> Made:
     if not 0 < part <= 1:
         raise InvalidInput.of("parameters.part", "must be above 0 and at most 1")
     respell = rewriter(parse(seen.pointer), _respelled(seen.pointer, spelling))
-    seed = draft.rng.getrandbits(63)
+    seed = draft.seed ^ _OTHER_DICE
 
     def change(event: Event) -> None:
         if fraction(encode(event), seed) < part:

@@ -46,6 +46,7 @@ def _enum_recode(draft: Draft) -> Made:
     given = draft.scalars("entries")
     if given is None:
         codes = _codes(labels, draft)
+        draft.settle("entries", {_key(label): code for label, code in codes.items()})
     else:
         named: dict[str, Scalar] = {_key(label): label for label in labels}
         codes = {named.get(key, key): _whole(value) for key, value in given.items()}
