@@ -65,7 +65,8 @@ class Events(Part):
         if before:
             query.where("last - count + 1 < ?", before)
         if wanted:
-            query.where(" OR ".join(["instr(kinds, ?)"] * len(wanted)).join("()"), *(f" {kind} " for kind in wanted))
+            any_kind = " OR ".join(["instr(kinds, ?)"] * len(wanted))
+            query.where(f"({any_kind})", *(f" {kind} " for kind in wanted))
         decode = msgspec.msgpack.Decoder(list[_Kept]).decode
         with self._file.read() as conn:
             for last, count, body in query.each(conn, order="last DESC"):
@@ -80,8 +81,6 @@ class Events(Part):
                         continue
                     if len(found) >= limit:
                         return found
-                    found.append(_recorded(stream_id, position, event))
-        return found
                     found.append(_recorded(stream_id, position, event))
         return found
 
