@@ -145,7 +145,7 @@ class AdapterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ClearAdapters(self, request, context):
-        """Takes all active adapters of a stream back. Fails with NOT_FOUND (STREAM_NOT_FOUND).
+        """Retires all active adapters of a stream; one that still bakes is rolled back. Their signatures stay good. Fails with NOT_FOUND (STREAM_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

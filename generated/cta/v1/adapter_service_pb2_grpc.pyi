@@ -61,7 +61,7 @@ class AdapterServiceStub:
     Fails with NOT_FOUND (ADAPTER_NOT_FOUND), FAILED_PRECONDITION (ADAPTER_STATE) and ABORTED (REVISION_MISMATCH).
     """
     ClearAdapters: _grpc.UnaryUnaryMultiCallable[_adapter_service_pb2.ClearAdaptersRequest, _adapter_service_pb2.ClearAdaptersResponse]
-    """Takes all active adapters of a stream back. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
+    """Retires all active adapters of a stream; one that still bakes is rolled back. Their signatures stay good. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
     ExportAdapter: _grpc.UnaryUnaryMultiCallable[_adapter_service_pb2.ExportAdapterRequest, _adapter_service_pb2.ExportAdapterResponse]
     """Returns an adapter as a file that `cta apply` and CreateAdapter read. Fails with NOT_FOUND (ADAPTER_NOT_FOUND)."""
     WatchAdapters: _grpc.UnaryStreamMultiCallable[_adapter_service_pb2.WatchAdaptersRequest, _adapter_service_pb2.WatchAdaptersResponse]
@@ -110,7 +110,7 @@ class AdapterServiceAsyncStub(AdapterServiceStub):
     Fails with NOT_FOUND (ADAPTER_NOT_FOUND), FAILED_PRECONDITION (ADAPTER_STATE) and ABORTED (REVISION_MISMATCH).
     """
     ClearAdapters: _aio.UnaryUnaryMultiCallable[_adapter_service_pb2.ClearAdaptersRequest, _adapter_service_pb2.ClearAdaptersResponse]  # type: ignore[assignment]
-    """Takes all active adapters of a stream back. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
+    """Retires all active adapters of a stream; one that still bakes is rolled back. Their signatures stay good. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
     ExportAdapter: _aio.UnaryUnaryMultiCallable[_adapter_service_pb2.ExportAdapterRequest, _adapter_service_pb2.ExportAdapterResponse]  # type: ignore[assignment]
     """Returns an adapter as a file that `cta apply` and CreateAdapter read. Fails with NOT_FOUND (ADAPTER_NOT_FOUND)."""
     WatchAdapters: _aio.UnaryStreamMultiCallable[_adapter_service_pb2.WatchAdaptersRequest, _adapter_service_pb2.WatchAdaptersResponse]  # type: ignore[assignment]
@@ -198,7 +198,7 @@ class AdapterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _adapter_service_pb2.ClearAdaptersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_adapter_service_pb2.ClearAdaptersResponse, _abc.Awaitable[_adapter_service_pb2.ClearAdaptersResponse]]:
-        """Takes all active adapters of a stream back. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
+        """Retires all active adapters of a stream; one that still bakes is rolled back. Their signatures stay good. Fails with NOT_FOUND (STREAM_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ExportAdapter(

@@ -137,6 +137,8 @@ class PackedOutcomes(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     BODIES_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
+    ADAPTER_IDS_FIELD_NUMBER: _builtins.int
+    ADAPTERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.OutcomeKind.ValueType]:
         """What the gate did with each."""
@@ -147,7 +149,15 @@ class PackedOutcomes(_message.Message):
 
     @_builtins.property
     def details(self) -> _containers.RepeatedCompositeFieldContainer[Global___PackedDetail]:
-        """More about those that are not healthy."""
+        """More about those that are quarantined."""
+
+    @_builtins.property
+    def adapter_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Adapters that healed events of this batch, each once."""
+
+    @_builtins.property
+    def adapters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For every event the place of its adapter in `adapter_ids`, from 1; 0: not healed. Empty where none was healed."""
 
     def __init__(
         self,
@@ -155,10 +165,12 @@ class PackedOutcomes(_message.Message):
         kinds: _abc.Iterable[_event_pb2.OutcomeKind.ValueType] | None = ...,
         bodies: _abc.Iterable[_builtins.bytes] | None = ...,
         details: _abc.Iterable[Global___PackedDetail] | None = ...,
+        adapter_ids: _abc.Iterable[_builtins.str] | None = ...,
+        adapters: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bodies", b"bodies", "details", b"details", "kinds", b"kinds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_ids", b"adapter_ids", "adapters", b"adapters", "bodies", b"bodies", "details", b"details", "kinds", b"kinds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,7 +178,7 @@ Global___PackedOutcomes: _TypeAlias = PackedOutcomes  # noqa: Y015
 
 @_typing.final
 class PackedDetail(_message.Message):
-    """More about one event of a packed batch."""
+    """More about one quarantined event of a packed batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -177,7 +189,7 @@ class PackedDetail(_message.Message):
     index: _builtins.int
     """Its position in the batch, from 0."""
     adapter_id: _builtins.str
-    """Adapter that healed or refused it."""
+    """Adapter that refused it."""
     reason: _event_pb2.QuarantineReason.ValueType
     """Why it is quarantined."""
     message: _builtins.str

@@ -73,8 +73,15 @@ def packed(results: Sequence[EventResult]) -> service.PackedOutcomes:
     kinds = [
         _HEALTHY if result.kind is healthy else _HEALED if result.kind is healed else _QUARANTINED for result in results
     ]
+    # Few adapters heal a batch: their ids are told once, and a small number says which one healed which event.
+    places: dict[str, int] = {}
+    adapters = [
+        places.setdefault(result.adapter_id, len(places) + 1) if result.kind is healed else 0 for result in results
+    ]
     return service.PackedOutcomes(
         kinds=kinds,
+        adapter_ids=list(places),
+        adapters=adapters if places else (),
         bodies=[result.payload for result in results],
         details=[
             service.PackedDetail(
@@ -84,7 +91,7 @@ def packed(results: Sequence[EventResult]) -> service.PackedOutcomes:
                 message=result.message,
             )
             for index, result in enumerate(results)
-            if result.kind is not healthy
+            if result.reason is not None
         ],
     )
 

@@ -1,0 +1,1 @@
+"""What the project costs, as figures of one run: `python -m benchmarks`. Read ratios; machines are noisy."""
