@@ -21,6 +21,7 @@ from cta_core.diagnosis.compounds import Compound, copies, merges, splits
 from cta_core.diagnosis.decide import Choice, decide
 from cta_core.diagnosis.explain import explain
 from cta_core.diagnosis.formats import ZONED
+from cta_core.diagnosis.conditions import condition_for
 from cta_core.diagnosis.keyed import keyed_ratio
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.relations import Anchor, Relations, by_row
@@ -244,7 +245,12 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
             choices.pop(path)
             open_paths.append(path)
     for target, choice in choices.items():
-        parts.append(Part(targets=(target,), sources=(choice.candidate.source,), steps=choice.candidate.recipe.steps))
+        parts.append(
+            Part(
+                targets=(target,), sources=(choice.candidate.source,), steps=choice.candidate.recipe.steps,
+                when=condition_for(target, targets[target], pool[target], choice.candidate.recipe) if case.old and choice.candidate.own else (),
+            )  # fmt: skip
+        )
         confidences.append(choice.confidence)
     kept = {path: tuple(list_) for path, list_ in candidates.items()}
     if not parts and not constants and not changed:

@@ -24,6 +24,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """The single source becomes the single target; the value steps follow there."""
     steps: tuple[AnyStep, ...] = ()
     """Value steps on the place of a recipe (with `move`), or steps with their real paths."""
+    when: tuple[Condition, ...] = ()
+    """Conditions under which the value steps run, for streams that mix old and new shapes."""
 
 
 def is_below(path: str, above: str) -> bool:
@@ -51,6 +53,8 @@ def assemble(
     for part in parts:
         if part.move:
             made = moved_to(part.targets[0], part.steps)
+            if part.when:
+                made = tuple(msgspec.structs.replace(step, when=(*step.when, *part.when)) for step in made)
             if mixed and part.sources[0] != part.targets[0] and made:
                 condition = Condition(path=part.sources[0], test=Test.PRESENT)
                 made = tuple(msgspec.structs.replace(step, when=(*step.when, condition)) for step in made)

@@ -15,6 +15,7 @@ from cta_core.diagnosis.assignment import assign
 from cta_core.diagnosis.candidates.recipe import Recipe
 from cta_core.diagnosis.relations import by_row, compare_order, instants
 from cta_core.diagnosis.search import Candidate, Searcher
+from cta_core.diagnosis.table import parent_of
 from cta_core.diagnosis.views import View
 
 SAME_OUTPUT = 0.999
@@ -81,11 +82,39 @@ def decide(
         for t, j in zip(group, assign(cost), strict=True):
             if j < len(columns) and (t, columns[j]) in best:
                 chosen[t] = best[(t, columns[j])]
+    chosen = _with_siblings(chosen, best)
     relation_margin = _exchanges(chosen, best, targets, searcher)
     return {
-        target: _choice(candidate, candidates[target], chosen, relation_margin.get(target, 0.0))
+        target: _choice(candidate, _raised(candidates[target], best), chosen, relation_margin.get(target, 0.0))
         for target, candidate in chosen.items()
     }
+
+
+SIBLINGS = 1.5
+"""Log-odds for a source in the object that a sure choice of the same incident comes from: one producer moves things together."""
+
+
+def _with_siblings(chosen: dict[str, Candidate], best: dict[tuple[str, str], Candidate]) -> dict[str, Candidate]:
+    """Raises the candidates beside sure ones, and takes them where they win now."""
+    homes: dict[str, int] = {}
+    for candidate in chosen.values():
+        home = parent_of(candidate.source)
+        if home and not candidate.own and candidate.score >= 4 and not candidate.vetoes and parent_of(candidate.target) != home:
+            homes[home] = homes.get(home, 0) + 1
+    if not homes:
+        return chosen
+    for key, candidate in list(best.items()):
+        own_vote = 1 if chosen.get(key[0]) is candidate and candidate.score >= 4 and not candidate.vetoes else 0
+        if homes.get(parent_of(candidate.source), 0) - own_vote > 0:
+            best[key] = msgspec.structs.replace(candidate, score=candidate.score + SIBLINGS, siblings=True)
+    raised = {target: best[(target, candidate.source)] for target, candidate in chosen.items()}
+    taken = {candidate.source for candidate in raised.values()}
+    for (target, source), candidate in best.items():
+        if target in raised and source not in taken and candidate.score > raised[target].score:
+            taken.discard(raised[target].source)
+            raised[target] = candidate
+            taken.add(source)
+    return raised
 
 
 def _components(
@@ -164,13 +193,21 @@ def _pair_order(one: View, two: View, source_one: View, source_two: View, search
     return gain - loss
 
 
+def _raised(field: Sequence[Candidate], best: Mapping[tuple[str, str], Candidate]) -> list[Candidate]:
+    """The candidates of a target with what their siblings gave them."""
+    return [
+        msgspec.structs.replace(one, score=one.score + SIBLINGS, siblings=True) if best[(one.target, one.source)].siblings and not one.siblings else one
+        for one in field
+    ]
+
+
 def _choice(
     candidate: Candidate, field: Sequence[Candidate], chosen: Mapping[str, Candidate], relation_margin: float
 ) -> Choice:
     margin, rival = NO_RIVAL, None
     owners = {other.source: other for target, other in chosen.items() if target != candidate.target}
     for other in field:
-        if other is candidate or (other.own and other.recipe.kind == "rename"):
+        if (other.source == candidate.source and other.recipe is candidate.recipe) or (other.own and other.recipe.kind == "rename"):
             continue  # the field as it is was found wrong already
         if other.source != candidate.source:
             owner = owners.get(other.source)

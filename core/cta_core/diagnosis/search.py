@@ -47,6 +47,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     relation: Relation = Relation()
     score: float = 0.0
     vetoes: tuple[str, ...] = ()
+    siblings: bool = False
+    """Sure choices of the same incident come from the same object."""
 
     @property
     def own(self) -> bool:
