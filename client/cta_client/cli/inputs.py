@@ -6,8 +6,9 @@ and adapters.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +72,24 @@ def _kept(lines: Iterable[bytes]) -> Iterator[bytes]:
         kept = line.strip(b" \t\r\n")
         if kept:
             yield kept
+
+
+@contextlib.contextmanager
+def sink(target: str) -> Iterator[Callable[[bytes], object] | None]:
+    """A function that writes lines to a file, or to stdout for `-`; None when there is no target."""
+    if not target:
+        yield None
+        return
+    if target == "-":
+        out = sys.stdout.buffer
+        yield lambda line: out.write(line + b"\n")
+        out.flush()
+        return
+    try:
+        with Path(target).open("wb") as file:
+            yield lambda line: file.write(line + b"\n")
+    except OSError as error:
+        raise click.UsageError(f"{target}: {error.strerror}.") from error
 
 
 def write(target: Path, content: bytes) -> None:

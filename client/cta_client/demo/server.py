@@ -100,8 +100,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def last_words(log: Path) -> str:
-    """The end of the log on one line."""
-    lines = _text(log).splitlines()
+    """The last line of the log that is no mere detail of the one above it."""
+    lines = [line for line in _text(log).splitlines() if line and not line[0].isspace()]
     return lines[-1][-400:] if lines else "it wrote nothing."
 
 

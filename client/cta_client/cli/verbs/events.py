@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator
-from typing import BinaryIO
 
 import click
 
@@ -106,13 +105,7 @@ def events() -> None:
 )
 @_stream
 @click.argument("file", metavar="FILE|-")
-@click.option(
-    "--passed",
-    type=click.File("wb", lazy=False),
-    default=None,
-    metavar="FILE",
-    help="Write events that passed, one a line; - for stdout.",
-)
+@click.option("--passed", default="", metavar="FILE", help="Write events that passed, one a line; - for stdout.")
 @click.option("--run-stages", is_flag=True, help="Run them through the stream's consumer as well.")
 @click.option("--strict", is_flag=True, help="Exit 6 when an event was quarantined.")
 @click.option(
@@ -123,7 +116,7 @@ async def process(
     *,
     stream_id: str,
     file: str,
-    passed: BinaryIO | None,
+    passed: str,
     run_stages: bool,
     strict: bool,
     request_id: str,
@@ -134,24 +127,28 @@ async def process(
     """
     began, tally = time.monotonic(), Tally()
     show = TROUBLES.stream(session.out.width)
-    quiet = passed is not None and passed.name in {"-", "<stdout>"}
-    async for batch in process_lines(
-        session.client,
-        stream_id,
-        inputs.read(file),
-        request_id=request_id or uuid.uuid4().hex,
-        run_stages=run_stages,
-        detailed=session.out.json,
-    ):
-        tally = tally.plus(batch)
-        if passed is not None:
-            passed.writelines(line + b"\n" for line in batch.passed())
-        if session.out.json and not quiet:
-            for outcome in batch.outcomes:
-                session.out.entry(outcome)
-        elif not quiet:
-            for trouble in batch.troubles(tally.events - len(batch.kinds)):
-                session.out.lines(show(trouble))
+    with inputs.sink(passed) as keep:
+        async for batch in process_lines(
+            session.client,
+            stream_id,
+            inputs.read(file),
+            request_id=request_id or uuid.uuid4().hex,
+            run_stages=run_stages,
+            detailed=session.out.json,
+        ):
+            tally = tally.plus(batch)
+            if keep is not None:
+                for line in batch.passed():
+                    keep(line)
+            if passed == "-":
+                # stdout has the events; what became of the others is counted at the end.
+                continue
+            if session.out.json:
+                for outcome in batch.outcomes:
+                    session.out.entry(outcome)
+            else:
+                for trouble in batch.troubles(tally.events - len(batch.kinds)):
+                    session.out.lines(show(trouble))
     took = max(time.monotonic() - began, 1e-9)
     session.out.note(f"{tally} in {span(took)} ({count(tally.events / took)}/s)")
     return Exit.HELD if strict and tally.quarantined else Exit.DONE

@@ -111,10 +111,10 @@ async def show(session: Session, *, incident_id: str) -> None:
 @click.option(
     "--reading",
     default=0,
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=0),
     show_default=False,
     metavar="N",
-    help="Apply this reading of the report.",
+    help="Apply this reading of the report, from 1.",
 )
 @click.option(
     "--adapter",
