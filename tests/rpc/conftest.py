@@ -35,9 +35,10 @@ def api(server: Server) -> Api:
 def new_stream(api: Api) -> NewStream:
     """Makes a stream of payments with a contract and a baseline of 300 events, and returns its id."""
 
-    async def make(*, learned: int = 300, consumer: str = "", **policy: object) -> str:
+    async def make(*, learned: int = 300, consumer: str = "", bake_ms: int = 50, **policy: object) -> str:
         stream_id = f"payments-{next(_numbers)}"
-        rules = stream_pb2.Policy(bake={"nanos": 50_000_000})  # type: ignore[arg-type]
+        rules = stream_pb2.Policy()
+        rules.bake.FromMilliseconds(bake_ms)
         for name, value in policy.items():
             setattr(rules, name, value)
         await api.streams.CreateStream(

@@ -79,3 +79,21 @@ def test_an_exception_is_part_of_its_line() -> None:
         structlog.get_logger("x").exception("failed")
     (line,) = out.getvalue().splitlines()
     assert "why" in json.dumps(json.loads(line)["exception"])
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_traceback_has_no_values_of_variables(form: str) -> None:
+    """Payloads that a failing function held do not enter the log."""
+    out = io.StringIO()
+    log.configure(form=form, stream=out)
+
+    def fails(payload: str) -> None:
+        int(payload[:0])
+
+    secret = f"card {4000}"  # not written out: a traceback shows the lines of the source
+    try:
+        fails(secret)
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    assert "fails" in out.getvalue()
+    assert "card 4000" not in out.getvalue()

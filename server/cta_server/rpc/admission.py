@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
-
-import grpc
 
 from cta_server.config import LimitSettings
 from cta_server.rpc.refusals import TooManyCalls, Unauthenticated
@@ -50,11 +48,11 @@ class Admission:
         self._ready, self._draining = ready, draining
         self._open: Counter[str] = Counter()
 
-    def check(self, name: str, metadata: grpc.aio.Metadata | None) -> None:
+    def check(self, name: str, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
         """Raises `Unauthenticated` or `Unavailable` for a call that may not begin."""
         if self._token:
-            given = metadata.get("authorization", "") if metadata is not None else ""
-            if not hmac.compare_digest(self._token, given if isinstance(given, bytes) else str(given).encode()):
+            given = next((value for key, value in metadata or () if key == "authorization"), "")
+            if not hmac.compare_digest(self._token, given if isinstance(given, bytes) else given.encode()):
                 raise Unauthenticated
         if self._draining():
             raise Unavailable(draining=True)

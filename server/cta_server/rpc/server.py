@@ -158,7 +158,8 @@ def build_server(runtime: Runtime, configuration: Configuration) -> RpcServer:
 
 def _reflect(server: grpc.aio.Server) -> None:
     """Reflection in both versions; the messages of v1 are those of v1alpha, and only the service's name is another."""
-    names = [*SERVICES, HEALTH, reflection.SERVICE_NAME, REFLECTION]
+    # v1 is answered and not listed: there is no file that describes it, and tools that list would ask for that.
+    names = [*SERVICES, HEALTH, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(

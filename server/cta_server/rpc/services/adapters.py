@@ -106,13 +106,16 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
         problems.request_id(request.request_id)
         actor, comment = problems.audit(request.actor, request.comment)
         problems.check()
-        promoted = await self._adapters.promote(
-            request.adapter_id,
-            expected=request.expected_revision,
-            request_id=request.request_id,
-            actor=actor,
-            comment=comment,
-            without_canary=request.without_canary,
+        promoted = await self._face.repeats.once(
+            request,
+            lambda: self._adapters.promote(
+                request.adapter_id,
+                expected=request.expected_revision,
+                request_id=request.request_id,
+                actor=actor,
+                comment=comment,
+                without_canary=request.without_canary,
+            ),
         )
         return api.PromoteAdapterResponse(adapter=self._message(promoted))
 
@@ -123,12 +126,15 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
         problems.request_id(request.request_id)
         actor, comment = problems.audit(request.actor, request.comment)
         problems.check()
-        taken_back = await self._adapters.roll_back(
-            request.adapter_id,
-            expected=request.expected_revision,
-            request_id=request.request_id,
-            actor=actor,
-            comment=comment,
+        taken_back = await self._face.repeats.once(
+            request,
+            lambda: self._adapters.roll_back(
+                request.adapter_id,
+                expected=request.expected_revision,
+                request_id=request.request_id,
+                actor=actor,
+                comment=comment,
+            ),
         )
         return api.RollBackAdapterResponse(adapter=self._message(taken_back))
 
