@@ -27,6 +27,15 @@ def note(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def tell_pid(event: dict[str, Any]) -> dict[str, Any]:
+    """Write the process's id to the file that the event names, once."""
+    if not _TOLD:
+        with Path(event["pids"]).open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+        _TOLD.append(True)
+    return event
+
+
 def act(event: dict[str, Any]) -> Any:
     """Do what the event says."""
     return _ACTS[event.get("do", "nothing")](event)
@@ -131,6 +140,8 @@ def _child(event: dict[str, Any]) -> Any:
     time.sleep(60)
 
 
+_TOLD: list[bool] = []
+
 _ACTS = {
     "nothing": same,
     "raise": _raise,
@@ -161,6 +172,7 @@ _ACTS = {
     "half_surrogate": lambda _event: {"x": "\ud800"},
     "huge": lambda _event: "x" * (5 * 1024 * 1024),
     "big_number": lambda _event: {"n": 2**70},
+    "environment": lambda _event: sorted(os.environ),
     "null": lambda _event: None,
     "pid": lambda _event: os.getpid(),
 }

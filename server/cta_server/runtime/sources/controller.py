@@ -225,7 +225,7 @@ class SourceController:
         except CtaError as error:
             source.end(SourceState.FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - whatever fails is this source's failure and nobody else's
-            self._log.exception("source.failed", source_id=source.spec.source_id, stream_id=source.spec.stream_id)
+            self._log.exception("source failed", source_id=source.spec.source_id, stream_id=source.spec.stream_id)
             source.end(SourceState.FAILED, f"{type(error).__name__}: {error}"[:300])
         finally:
             producer.close()

@@ -67,6 +67,8 @@ class Chain:
         self._marks = shared.marks
         self._limit = 0.0
         self._expired = False
+        self.exhausted = False
+        """A stage ran out of memory: what leaked stays, so the process should end after its answer."""
 
     def run(self, batch: Batch) -> int:
         """Run events until all are done, the time slice is over or the shared memory is full; says how many are
@@ -82,7 +84,7 @@ class Chain:
             for number, raw in enumerate(batch.events):
                 more = self._shared.append(self._run(number, raw))
                 done += 1
-                if not more or monotonic() >= end:
+                if not more or self.exhausted or monotonic() >= end:
                     break
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
@@ -115,6 +117,7 @@ class Chain:
                 times.append((monotonic() - at) * 1000)
                 if self._expired:
                     return self._too_slow(name, begun, times)
+                self.exhausted = isinstance(error, MemoryError)
                 return _failure(name, type(error).__qualname__, _words(error), begun, times)
             now = monotonic()
             times.append((now - at) * 1000)

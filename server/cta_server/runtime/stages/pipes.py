@@ -82,7 +82,7 @@ class Pipes(asyncio.SubprocessProtocol):
         """Log what the stages print; of a flood only the first lines."""
         lines = data[: _LINES * _LINE_CHARS].decode("utf-8", "replace").splitlines()[:_LINES]
         for line in lines:
-            self._log.info("stages.printed", line=line[:_LINE_CHARS])
+            self._log.info("stage printed", line=line[:_LINE_CHARS])
         left_out = data.count(b"\n") - len(lines)
         if left_out > 0:
-            self._log.info("stages.printed_more", left_out=left_out)
+            self._log.info("stage printed more", left_out=left_out)

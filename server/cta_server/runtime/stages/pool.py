@@ -61,14 +61,12 @@ class StagePool:
     async def run(self, consumer: str, events: Sequence[bytes], *, timeout_ms: float) -> ChainResult:
         """Run events through the consumer's stages, each event for itself and once.
 
-        `timeout_ms` is the limit of one stage on one event. Raises `InvalidInput` for an unknown consumer and
-        `Unavailable` when the pool is closed; whatever the stages do is an outcome.
+        `timeout_ms` is the limit of one stage on one event, 1 at least. Raises `InvalidInput` for an unknown consumer
+        and `Unavailable` when the pool is closed; whatever the stages do is an outcome.
         """
         lane = self._lane(consumer)
-        if not timeout_ms >= 1:
-            raise InvalidInput.of("timeout_ms", "must be at least 1")
         begun = monotonic()
-        job = _Job(events, timeout_ms / 1000)
+        job = _Job(events, max(timeout_ms, 1.0) / 1000)
         if events:
             lane.add(job)
             await job.finished
@@ -179,7 +177,7 @@ class _Lane:
                 try:
                     await self._slice(job)
                 except Exception as error:  # noqa: BLE001 - one batch must not end the lane
-                    self._log.exception("stages.failed")
+                    self._log.exception("stages failed")
                     await self._drop_worker()
                     if not job.finished.done():
                         job.finished.set_exception(error)
@@ -212,7 +210,7 @@ class _Lane:
 
     def _bury(self, job: _Job, death: Death) -> None:
         """Blame the event that was running; if none was, its turn comes again."""
-        self._log.warning("stages.worker_died", how=death.how, timed_out=death.timed_out, blamed=death.event >= 0)
+        self._log.warning("worker died", how=death.how, timed_out=death.timed_out, blamed=death.event >= 0)
         job.deaths += 1
         job.costly += 1
         if death.event < 0:

@@ -79,7 +79,7 @@ class Worker:
                 *(sys.executable, "-u", "-P", "-m", "cta_server.runtime.stages.worker", str(shared.fd)),
                 pass_fds=(shared.fd,),
                 start_new_session=True,  # a terminal's Ctrl-C is for the server; what the worker starts ends with it
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=_environment(),
             )
         except BaseException:
             shared.close()
@@ -169,6 +169,14 @@ class Worker:
         """Kill the worker and what it started: they are one process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._transport.get_pid(), signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    """The server's environment with its import path and without its own settings: a token is none of a stage's
+    business.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CTA_")}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 class _Watched:

@@ -39,7 +39,7 @@ def main() -> None:
         return
     chain = Chain(setup.stages, calls, shared)
     decoder = msgspec.msgpack.Decoder(Batch)
-    while frame := _read(incoming):
+    while not chain.exhausted and (frame := _read(incoming)):
         _write(outgoing, encoder.encode(Done(count=chain.run(decoder.decode(frame)))))
 
 
