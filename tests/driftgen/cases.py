@@ -68,9 +68,24 @@ def make_case(seed: int, kind: str = "") -> Case:
     if kind == "benign":
         expected = [copy.deepcopy(event) for event in drifted]
     expects = {change.expect for change in changes}
-    expect = "ignore" if kind == "benign" else "escalate" if "escalate" in expects else "either" if "either" in expects else "heal"
+    expect = (
+        "ignore"
+        if kind == "benign"
+        else "escalate"
+        if "escalate" in expects
+        else "either"
+        if "either" in expects
+        else "heal"
+    )
     return Case(
-        f"{seed}-{domain}", expect, contract, baseline, drifted, expected, tuple(change.name for change in changes), mixed
+        f"{seed}-{domain}",
+        expect,
+        contract,
+        baseline,
+        drifted,
+        expected,
+        tuple(change.name for change in changes),
+        mixed,
     )
 
 

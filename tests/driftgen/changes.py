@@ -62,12 +62,29 @@ def _new_name(rng: random.Random, field: Field, population: Population) -> str:
 
 
 def renamed(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    field = pick(rng, population, "money", "count", "label", "ref", "time", "measure", "text", "flag", "share", "temperature", "id", taken=taken)
+    field = pick(
+        rng,
+        population,
+        "money",
+        "count",
+        "label",
+        "ref",
+        "time",
+        "measure",
+        "text",
+        "flag",
+        "share",
+        "temperature",
+        "id",
+        taken=taken,
+    )
     if field is None or not field.aliases:
         return None
     new = _new_name(rng, field, population)
     weak = not any(part and part in new.lower() for part in field.name.lower().split("_"))
-    return Change(f"rename {field.name}->{new}", "either" if weak else "heal", lambda e: rename(e, field.name, new), (field.name,))
+    return Change(
+        f"rename {field.name}->{new}", "either" if weak else "heal", lambda e: rename(e, field.name, new), (field.name,)
+    )
 
 
 def opaque(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -125,7 +142,12 @@ def as_text(rng: random.Random, population: Population, taken: set[str]) -> Chan
     field = pick(rng, population, "money", "count", "measure", "share", "temperature", taken=taken)
     if field is None:
         return None
-    return Change(f"text {field.name}", "heal", lambda e: e.update({field.name: None if e[field.name] is None else json.dumps(e[field.name])}), (field.name,))
+    return Change(
+        f"text {field.name}",
+        "heal",
+        lambda e: e.update({field.name: None if e[field.name] is None else json.dumps(e[field.name])}),
+        (field.name,),
+    )
 
 
 def padded(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -148,14 +170,24 @@ def formatted(rng: random.Random, population: Population, taken: set[str]) -> Ch
             return "CHF " + plain.replace(",", "'")
         return ("$" if style == "$" else "") + plain
 
-    return Change(f"number format {style} {field.name}", "heal", lambda e: e.update({field.name: text(e[field.name])}), (field.name,))
+    return Change(
+        f"number format {style} {field.name}",
+        "heal",
+        lambda e: e.update({field.name: text(e[field.name])}),
+        (field.name,),
+    )
 
 
 def percent(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     field = pick(rng, population, "share", taken=taken)
     if field is None or field.name == "humidity":
         return None
-    return Change(f"percent {field.name}", "heal", lambda e: e.update({field.name: f"{round(e[field.name] * 100, 2):g}%"}), (field.name,))
+    return Change(
+        f"percent {field.name}",
+        "heal",
+        lambda e: e.update({field.name: f"{round(e[field.name] * 100, 2):g}%"}),
+        (field.name,),
+    )
 
 
 def cents_named(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -175,11 +207,22 @@ def cents_silent(rng: random.Random, population: Population, taken: set[str]) ->
     field = pick(rng, population, "money", taken=taken)
     if field is None:
         return None
-    return Change(f"silent cents {field.name}", "either", lambda e: e.update({field.name: round(e[field.name] * 100)}), (field.name,), silent=True)
+    return Change(
+        f"silent cents {field.name}",
+        "either",
+        lambda e: e.update({field.name: round(e[field.name] * 100)}),
+        (field.name,),
+        silent=True,
+    )
 
 
 def unit_named(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    names = {"weight_kg": ("weight_g", 1000, 0), "duration_ms": ("duration_s", 0.001, 4), "energy_kwh": ("energy_wh", 1000, 0), "distance_km": ("distance_m", 1000, 0)}
+    names = {
+        "weight_kg": ("weight_g", 1000, 0),
+        "duration_ms": ("duration_s", 0.001, 4),
+        "energy_kwh": ("energy_wh", 1000, 0),
+        "distance_km": ("distance_m", 1000, 0),
+    }
     field = next((f for f in population.fields if f.name in names and f.name not in taken), None)
     if field is None:
         return None
@@ -200,7 +243,13 @@ def unit_silent(rng: random.Random, population: Population, taken: set[str]) -> 
     if not fields:
         return None
     field = rng.choice(fields)
-    return Change(f"silent unit {field.name}", "either", lambda e: e.update({field.name: table[field.name](e[field.name])}), (field.name,), silent=True)
+    return Change(
+        f"silent unit {field.name}",
+        "either",
+        lambda e: e.update({field.name: table[field.name](e[field.name])}),
+        (field.name,),
+        silent=True,
+    )
 
 
 def time_form(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -222,7 +271,12 @@ def time_form(rng: random.Random, population: Population, taken: set[str]) -> Ch
 
     exact = form in ("epoch_ms", "offset")
     lossy = field.name in ("captured_at", "received_at") and not exact
-    return Change(f"time {form} {field.name}", "escalate" if lossy else ("either" if form == "offset" else "heal"), apply, (field.name,))
+    return Change(
+        f"time {form} {field.name}",
+        "escalate" if lossy else ("either" if form == "offset" else "heal"),
+        apply,
+        (field.name,),
+    )
 
 
 def time_naive(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -245,7 +299,12 @@ def date_order(rng: random.Random, population: Population, taken: set[str]) -> C
     if field is None:
         return None
     form = rng.choice(["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"])
-    return Change(f"date {form}", "heal", lambda e: e.update({field.name: datetime.fromisoformat(e[field.name]).strftime(form)}), (field.name,))
+    return Change(
+        f"date {form}",
+        "heal",
+        lambda e: e.update({field.name: datetime.fromisoformat(e[field.name]).strftime(form)}),
+        (field.name,),
+    )
 
 
 def label_case(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -264,7 +323,9 @@ def label_short(rng: random.Random, population: Population, taken: set[str]) -> 
     short = {v: v[:size].upper() for v in labels}
     if len(set(short.values())) < len(labels) or any(v in labels for v in short.values()):
         return None
-    return Change(f"short labels {field.name}", "either", lambda e: e.update({field.name: short[e[field.name]]}), (field.name,))
+    return Change(
+        f"short labels {field.name}", "either", lambda e: e.update({field.name: short[e[field.name]]}), (field.name,)
+    )
 
 
 def label_codes(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -274,7 +335,9 @@ def label_codes(rng: random.Random, population: Population, taken: set[str]) -> 
     codes = list(range(1, len(field.schema["enum"]) + 1))
     rng.shuffle(codes)
     table = dict(zip(field.schema["enum"], codes, strict=True))
-    return Change(f"label codes {field.name}", "either", lambda e: e.update({field.name: table[e[field.name]]}), (field.name,))
+    return Change(
+        f"label codes {field.name}", "either", lambda e: e.update({field.name: table[e[field.name]]}), (field.name,)
+    )
 
 
 def flag_words(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -282,7 +345,12 @@ def flag_words(rng: random.Random, population: Population, taken: set[str]) -> C
     if field is None:
         return None
     yes, no = rng.choice([("Y", "N"), (1, 0), ("true", "false"), ("yes", "no"), ("1", "0")])
-    return Change(f"flag words {field.name}", "heal", lambda e: e.update({field.name: yes if e[field.name] else no}), (field.name,))
+    return Change(
+        f"flag words {field.name}",
+        "heal",
+        lambda e: e.update({field.name: yes if e[field.name] else no}),
+        (field.name,),
+    )
 
 
 def wrapped(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -293,7 +361,11 @@ def wrapped(rng: random.Random, population: Population, taken: set[str]) -> Chan
 
 
 def joined(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    pairs = (("origin", "destination", "route", ">"), ("first_name", "last_name", "full_name", " "), ("country", "device", "segment", "|"))
+    pairs = (
+        ("origin", "destination", "route", ">"),
+        ("first_name", "last_name", "full_name", " "),
+        ("country", "device", "segment", "|"),
+    )
     for one, two, new, mark in pairs:
         names = {field.name for field in population.fields}
         if {one, two} <= names and not {one, two} & taken:
@@ -316,10 +388,22 @@ def parted(rng: random.Random, population: Population, taken: set[str]) -> Chang
 
 
 def swapped(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    for one, two in (("impressions", "clicks"), ("origin", "destination"), ("debtor_iban", "creditor_iban"), ("subtotal", "shipping_cost"), ("humidity", "pressure")):
+    for one, two in (
+        ("impressions", "clicks"),
+        ("origin", "destination"),
+        ("debtor_iban", "creditor_iban"),
+        ("subtotal", "shipping_cost"),
+        ("humidity", "pressure"),
+    ):
         if {one, two} <= {f.name for f in population.fields} and not {one, two} & taken:
             expect = "either"
-            return Change(f"swap {one} {two}", expect, lambda e, one=one, two=two: e.update({one: e[two], two: e[one]}), (one, two), silent=True)
+            return Change(
+                f"swap {one} {two}",
+                expect,
+                lambda e, one=one, two=two: e.update({one: e[two], two: e[one]}),
+                (one, two),
+                silent=True,
+            )
     return None
 
 
@@ -327,10 +411,17 @@ def null_words(rng: random.Random, population: Population, taken: set[str]) -> C
     field = next((f for f in population.fields if isinstance(f.schema.get("type"), list) and f.name not in taken), None)
     if field is None:
         return None
-    word: Any = rng.choice(["N/A", "", "null", "-"]) if "string" in field.schema["type"] else rng.choice([-1, -999, "N/A"])
+    word: Any = (
+        rng.choice(["N/A", "", "null", "-"]) if "string" in field.schema["type"] else rng.choice([-1, -999, "N/A"])
+    )
     if field.name == "battery" and word == -1:
         word = -999
-    return Change(f"null word {word!r} {field.name}", "either", lambda e: e.update({field.name: word}) if e[field.name] is None else None, (field.name,))
+    return Change(
+        f"null word {word!r} {field.name}",
+        "either",
+        lambda e: e.update({field.name: word}) if e[field.name] is None else None,
+        (field.name,),
+    )
 
 
 def dropped_constant(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -377,7 +468,11 @@ HEALS: tuple[Maker, ...] = (
 
 def gone(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     field = pick(rng, population, "money", "label", "ref", "time", "flag", "count", "measure", taken=taken)
-    return None if field is None else Change(f"gone {field.name}", "escalate", lambda e: e.pop(field.name) and None, (field.name,))
+    return (
+        None
+        if field is None
+        else Change(f"gone {field.name}", "escalate", lambda e: e.pop(field.name) and None, (field.name,))
+    )
 
 
 def decoy(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -429,7 +524,12 @@ def date_only(rng: random.Random, population: Population, taken: set[str]) -> Ch
     field = pick(rng, population, "time", taken=taken)
     if field is None or field.name in ("ts", "hired_on"):
         return None
-    return Change(f"date only {field.name}", "escalate", lambda e: e.update({field.name: e[field.name] and e[field.name][:10]}), (field.name,))
+    return Change(
+        f"date only {field.name}",
+        "escalate",
+        lambda e: e.update({field.name: e[field.name] and e[field.name][:10]}),
+        (field.name,),
+    )
 
 
 def labels_merged(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -438,14 +538,25 @@ def labels_merged(rng: random.Random, population: Population, taken: set[str]) -
         return None
     one, two, *_ = field.schema["enum"]
     both = f"{one}_or_{two}"
-    return Change(f"merged labels {field.name}", "escalate", lambda e: e.update({field.name: both if e[field.name] in (one, two) else e[field.name]}), (field.name,))
+    return Change(
+        f"merged labels {field.name}",
+        "escalate",
+        lambda e: e.update({field.name: both if e[field.name] in (one, two) else e[field.name]}),
+        (field.name,),
+    )
 
 
 def masked(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     field = pick(rng, population, "ref", taken=taken)
     if field is None:
         return None
-    return Change(f"masked {field.name}", "escalate", lambda e: e.update({field.name: "****" + str(e[field.name])[-2:]}), (field.name,), silent=True)
+    return Change(
+        f"masked {field.name}",
+        "escalate",
+        lambda e: e.update({field.name: "****" + str(e[field.name])[-2:]}),
+        (field.name,),
+        silent=True,
+    )
 
 
 def sign_lost(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -506,7 +617,13 @@ def hashed(rng: random.Random, population: Population, taken: set[str]) -> Chang
     field = next((f for f in population.fields if f.name == "email" and f.name not in taken), None)
     if field is None:
         return None
-    return Change("hashed email", "escalate", lambda e: e.update(email=hashlib.sha256(e["email"].encode()).hexdigest()[:16]), ("email",), silent=True)
+    return Change(
+        "hashed email",
+        "escalate",
+        lambda e: e.update(email=hashlib.sha256(e["email"].encode()).hexdigest()[:16]),
+        ("email",),
+        silent=True,
+    )
 
 
 def currency_rate(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -565,12 +682,25 @@ def business(rng: random.Random, population: Population, taken: set[str]) -> Cha
         return None
     factor = rng.choice([0.7, 1.3, 1.6, 2.0])
     whole = field.kind == "count"
-    return Change(f"business x{factor} {field.name}", "ignore", lambda e: e.update({field.name: max(1, round(e[field.name] * factor)) if whole else round(e[field.name] * factor, 2)}), (field.name,))
+    return Change(
+        f"business x{factor} {field.name}",
+        "ignore",
+        lambda e: e.update(
+            {field.name: max(1, round(e[field.name] * factor)) if whole else round(e[field.name] * factor, 2)}
+        ),
+        (field.name,),
+    )
 
 
 def integral_floats(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     field = pick(rng, population, "count", taken=taken)
-    return None if field is None else Change(f"floats {field.name}", "ignore", lambda e: e.update({field.name: float(e[field.name])}), (field.name,))
+    return (
+        None
+        if field is None
+        else Change(
+            f"floats {field.name}", "ignore", lambda e: e.update({field.name: float(e[field.name])}), (field.name,)
+        )
+    )
 
 
 def more_nulls(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -578,7 +708,12 @@ def more_nulls(rng: random.Random, population: Population, taken: set[str]) -> C
     if field is None or field.name == "closed_at":
         return None
     coin = random.Random(rng.random())
-    return Change(f"more nulls {field.name}", "ignore", lambda e: e.update({field.name: None if coin.random() < 0.3 else e[field.name]}), (field.name,))
+    return Change(
+        f"more nulls {field.name}",
+        "ignore",
+        lambda e: e.update({field.name: None if coin.random() < 0.3 else e[field.name]}),
+        (field.name,),
+    )
 
 
 def nothing(rng: random.Random, population: Population, taken: set[str]) -> Change | None:

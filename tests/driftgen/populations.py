@@ -77,7 +77,9 @@ def ident(name: str, prefix: str, aliases: str = "") -> Field:
 
 
 def uid(name: str, aliases: str = "") -> Field:
-    return Field(name, "id", tuple(aliases.split()), lambda r, e, w: str(uuid.UUID(int=r.getrandbits(128), version=4)), STRING)
+    return Field(
+        name, "id", tuple(aliases.split()), lambda r, e, w: str(uuid.UUID(int=r.getrandbits(128), version=4)), STRING
+    )
 
 
 def ref(name: str, prefix: str, pool: int, aliases: str = "") -> Field:
@@ -90,11 +92,17 @@ def ref(name: str, prefix: str, pool: int, aliases: str = "") -> Field:
 
 def money(name: str, median: float, sigma: float, aliases: str = "", low: float = 0.01) -> Field:
     return Field(
-        name, "money", tuple(aliases.split()), lambda r, e, w: round(max(low, r.lognormvariate(math.log(median), sigma)), 2), NUMBER
+        name,
+        "money",
+        tuple(aliases.split()),
+        lambda r, e, w: round(max(low, r.lognormvariate(math.log(median), sigma)), 2),
+        NUMBER,
     )
 
 
-def derived(name: str, kind: str, make: Make, schema: dict[str, Any], aliases: str = "", optional: bool = False) -> Field:
+def derived(
+    name: str, kind: str, make: Make, schema: dict[str, Any], aliases: str = "", optional: bool = False
+) -> Field:
     return Field(name, kind, tuple(aliases.split()), make, schema, optional)
 
 
@@ -107,7 +115,9 @@ def when(name: str, aliases: str = "", digits: int = 0) -> Field:
 
 
 def later(name: str, base: str, low: float, high: float, aliases: str = "") -> Field:
-    return Field(name, "time", tuple(aliases.split()), lambda r, e, w: iso(seconds(e[base]) + r.uniform(low, high)), STRING)
+    return Field(
+        name, "time", tuple(aliases.split()), lambda r, e, w: iso(seconds(e[base]) + r.uniform(low, high)), STRING
+    )
 
 
 def label(name: str, weights: dict[str, float], aliases: str = "", closed: bool = True) -> Field:
@@ -141,7 +151,9 @@ def optional(field: Field, share: float) -> Field:
     schema = {**field.schema, "type": [field.schema["type"], "null"]}
     schema.pop("enum", None)
     inner = field.make
-    return Field(field.name, field.kind, field.aliases, lambda r, e, w: None if r.random() < share else inner(r, e, w), schema)
+    return Field(
+        field.name, field.kind, field.aliases, lambda r, e, w: None if r.random() < share else inner(r, e, w), schema
+    )
 
 
 def _temperature(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> float:
@@ -157,7 +169,13 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         money("subtotal", 60, 0.8, "sub_total zwischensumme"),
         derived("tax", "money", lambda r, e, w: round(e["subtotal"] * 0.19, 2), NUMBER, "vat tax_amount"),
         money("shipping_cost", 5, 0.4, "shipping_fee freight delivery_cost"),
-        derived("total", "money", lambda r, e, w: round(e["subtotal"] + e["tax"] + e["shipping_cost"], 2), NUMBER, "grand_total total_amount sum"),
+        derived(
+            "total",
+            "money",
+            lambda r, e, w: round(e["subtotal"] + e["tax"] + e["shipping_cost"], 2),
+            NUMBER,
+            "grand_total total_amount sum",
+        ),
         label("currency", {"EUR": 6, "USD": 3, "GBP": 1}, "curr ccy currency_code"),
         count("items", 2.5, "item_count n_items qty"),
         flag("gift", 0.12, "is_gift gift_flag"),
@@ -168,7 +186,13 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         when("captured_at", "capturedAt capture_time ts", 3),
         ref("merchant", "M", 40, "merchant_id shop seller"),
         money("amount", 35, 1.0, "amt value payment_amount betrag"),
-        derived("fee", "money", lambda r, e, w: round(e["amount"] * 0.014 + 0.25, 2), NUMBER, "charge processing_fee gebuehr"),
+        derived(
+            "fee",
+            "money",
+            lambda r, e, w: round(e["amount"] * 0.014 + 0.25, 2),
+            NUMBER,
+            "charge processing_fee gebuehr",
+        ),
         label("method", {"card": 6, "paypal": 3, "invoice": 2, "sepa": 1}, "payment_method pay_method"),
         label("country", {"DE": 5, "FR": 3, "NL": 2, "AT": 1}, "country_code land"),
         flag("recurring", 0.3, "is_recurring recurrent"),
@@ -191,11 +215,44 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         uid("request_id", "requestId req_id"),
         when("received_at", "receivedAt recv_time time", 3),
         label("method", {"GET": 7, "POST": 3, "PUT": 1, "DELETE": 1}, "http_method verb"),
-        derived("path", "text", lambda r, e, w: "/" + "/".join(r.choice("api v1 users items carts search login".split()) for _ in range(r.randint(1, 3))), STRING, "url_path uri route"),
-        derived("status", "code", lambda r, e, w: r.choices([200, 201, 301, 404, 500], [70, 10, 5, 10, 2])[0], INTEGER, "status_code http_status"),
-        derived("duration_ms", "measure", lambda r, e, w: round(r.lognormvariate(3.6, 0.9), 1), NUMBER, "latency_ms elapsed_ms took_ms"),
-        derived("bytes_sent", "count", lambda r, e, w: int(r.lognormvariate(8, 1.1)), INTEGER, "response_bytes bytes_out size"),
-        derived("client_ip", "text", lambda r, e, w: f"10.{r.randrange(40)}.{r.randrange(256)}.{r.randrange(256)}", STRING, "remote_addr ip clientIp"),
+        derived(
+            "path",
+            "text",
+            lambda r, e, w: (
+                "/"
+                + "/".join(r.choice("api v1 users items carts search login".split()) for _ in range(r.randint(1, 3)))
+            ),
+            STRING,
+            "url_path uri route",
+        ),
+        derived(
+            "status",
+            "code",
+            lambda r, e, w: r.choices([200, 201, 301, 404, 500], [70, 10, 5, 10, 2])[0],
+            INTEGER,
+            "status_code http_status",
+        ),
+        derived(
+            "duration_ms",
+            "measure",
+            lambda r, e, w: round(r.lognormvariate(3.6, 0.9), 1),
+            NUMBER,
+            "latency_ms elapsed_ms took_ms",
+        ),
+        derived(
+            "bytes_sent",
+            "count",
+            lambda r, e, w: int(r.lognormvariate(8, 1.1)),
+            INTEGER,
+            "response_bytes bytes_out size",
+        ),
+        derived(
+            "client_ip",
+            "text",
+            lambda r, e, w: f"10.{r.randrange(40)}.{r.randrange(256)}.{r.randrange(256)}",
+            STRING,
+            "remote_addr ip clientIp",
+        ),
         ref("user", "u", 80, "user_id userId login"),
         flag("cached", 0.35, "is_cached cache_hit"),
     ),
@@ -205,8 +262,16 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         later("delivered_at", "departed_at", 20000, 90000, "delivery_time arrived_at"),
         label("origin", {"HAM": 3, "MUC": 3, "BER": 2, "CGN": 2}, "from_hub origin_hub source"),
         label("destination", {"VIE": 3, "ZRH": 2, "PRG": 2, "WAW": 1}, "to_hub destination_hub dest"),
-        derived("distance_km", "measure", lambda r, e, w: w["routes"][(e["origin"], e["destination"])], NUMBER, "distance km dist_km"),
-        derived("weight_kg", "measure", lambda r, e, w: round(r.lognormvariate(1.2, 0.8), 3), NUMBER, "weight kg mass_kg"),
+        derived(
+            "distance_km",
+            "measure",
+            lambda r, e, w: w["routes"][(e["origin"], e["destination"])],
+            NUMBER,
+            "distance km dist_km",
+        ),
+        derived(
+            "weight_kg", "measure", lambda r, e, w: round(r.lognormvariate(1.2, 0.8), 3), NUMBER, "weight kg mass_kg"
+        ),
         count("parcels", 1.2, "parcel_count pieces packages"),
         label("service", {"standard": 6, "express": 3, "freight": 1}, "service_level product"),
         label("carrier", {"dhl": 4, "dpd": 3, "gls": 2}, "carrier_name shipper"),
@@ -214,13 +279,45 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
     ),
     "people": (
         ident("employee_id", "E", "employeeId emp_no staff_id"),
-        derived("first_name", "text", lambda r, e, w: r.choice("Ana Ben Clara David Eva Finn Greta Hugo Ida Jan Kira Leo Mia Noah".split()), STRING, "given_name firstName vorname"),
-        derived("last_name", "text", lambda r, e, w: r.choice("Meier Novak Rossi Silva Weber Costa Dubois Haas Kern Lang Moser Pohl Adler".split()), STRING, "family_name lastName surname"),
-        derived("email", "text", lambda r, e, w: f"{e['first_name']}.{e['last_name']}{r.randrange(100)}@example.org".lower(), STRING, "mail email_address e_mail"),
+        derived(
+            "first_name",
+            "text",
+            lambda r, e, w: r.choice("Ana Ben Clara David Eva Finn Greta Hugo Ida Jan Kira Leo Mia Noah".split()),
+            STRING,
+            "given_name firstName vorname",
+        ),
+        derived(
+            "last_name",
+            "text",
+            lambda r, e, w: r.choice(
+                "Meier Novak Rossi Silva Weber Costa Dubois Haas Kern Lang Moser Pohl Adler".split()
+            ),
+            STRING,
+            "family_name lastName surname",
+        ),
+        derived(
+            "email",
+            "text",
+            lambda r, e, w: f"{e['first_name']}.{e['last_name']}{r.randrange(100)}@example.org".lower(),
+            STRING,
+            "mail email_address e_mail",
+        ),
         label("department", {"sales": 4, "research": 3, "finance": 2, "legal": 1}, "dept department_name abteilung"),
         derived("salary", "money", lambda r, e, w: round(r.gauss(52000, 9000), 2), NUMBER, "annual_salary pay gehalt"),
-        derived("hired_on", "time", lambda r, e, w: iso(1.2e9 + r.random() * 4.5e8)[:10], {"type": "string", "format": "date"}, "hire_date start_date hiredOn"),
-        derived("postal_code", "text", lambda r, e, w: f"{r.randrange(99999):05d}", {"type": "string", "pattern": "^[0-9]{5}$"}, "zip postcode zip_code plz"),
+        derived(
+            "hired_on",
+            "time",
+            lambda r, e, w: iso(1.2e9 + r.random() * 4.5e8)[:10],
+            {"type": "string", "format": "date"},
+            "hire_date start_date hiredOn",
+        ),
+        derived(
+            "postal_code",
+            "text",
+            lambda r, e, w: f"{r.randrange(99999):05d}",
+            {"type": "string", "pattern": "^[0-9]{5}$"},
+            "zip postcode zip_code plz",
+        ),
         flag("remote", 0.4, "is_remote works_remote"),
         optional(ref("manager", "E", 12, "manager_id reports_to"), 0.2),
     ),
@@ -228,28 +325,70 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         ident("row_id", "R", "rowId"),
         when("hour", "hour_start time"),
         ref("campaign", "cmp-", 25, "campaign_id campaignId"),
-        derived("impressions", "count", lambda r, e, w: int(r.lognormvariate(7.5, 0.8)), INTEGER, "imps views impression_count"),
-        derived("clicks", "count", lambda r, e, w: int(e["impressions"] * r.uniform(0.005, 0.04)), INTEGER, "click_count clk"),
-        derived("spend", "money", lambda r, e, w: round(e["clicks"] * r.uniform(0.2, 0.9), 2), NUMBER, "cost spend_amount"),
-        derived("ctr", "share", lambda r, e, w: round(e["clicks"] / max(1, e["impressions"]), 4), NUMBER, "click_through_rate ctr_rate"),
+        derived(
+            "impressions",
+            "count",
+            lambda r, e, w: int(r.lognormvariate(7.5, 0.8)),
+            INTEGER,
+            "imps views impression_count",
+        ),
+        derived(
+            "clicks",
+            "count",
+            lambda r, e, w: int(e["impressions"] * r.uniform(0.005, 0.04)),
+            INTEGER,
+            "click_count clk",
+        ),
+        derived(
+            "spend", "money", lambda r, e, w: round(e["clicks"] * r.uniform(0.2, 0.9), 2), NUMBER, "cost spend_amount"
+        ),
+        derived(
+            "ctr",
+            "share",
+            lambda r, e, w: round(e["clicks"] / max(1, e["impressions"]), 4),
+            NUMBER,
+            "click_through_rate ctr_rate",
+        ),
         label("device", {"desktop": 4, "mobile": 5, "tablet": 1}, "device_type form_factor"),
         label("country", {"DE": 5, "FR": 3, "IT": 2}, "country_code geo"),
     ),
     "tickets": (
         ident("ticket_id", "T", "ticketId ticket_no"),
         when("opened_at", "openedAt open_time created"),
-        derived("closed_at", "time", lambda r, e, w: None if r.random() < 0.3 else iso(seconds(e["opened_at"]) + r.uniform(600, 200000)), {"type": ["string", "null"]}, "closedAt close_time resolved_at"),
+        derived(
+            "closed_at",
+            "time",
+            lambda r, e, w: None if r.random() < 0.3 else iso(seconds(e["opened_at"]) + r.uniform(600, 200000)),
+            {"type": ["string", "null"]},
+            "closedAt close_time resolved_at",
+        ),
         label("priority", {"low": 4, "medium": 5, "high": 2, "urgent": 1}, "prio ticket_priority"),
-        derived("state", "label", lambda r, e, w: "closed" if e["closed_at"] else r.choice(["open", "open", "pending"]), {"type": "string", "enum": ["open", "pending", "closed"]}, "status ticket_state"),
+        derived(
+            "state",
+            "label",
+            lambda r, e, w: "closed" if e["closed_at"] else r.choice(["open", "open", "pending"]),
+            {"type": "string", "enum": ["open", "pending", "closed"]},
+            "status ticket_state",
+        ),
         ref("assignee", "agent", 15, "assigned_to agent owner"),
-        words("subject", "printer login password screen slow email crash update license network vpn access", "title summary subject_line"),
+        words(
+            "subject",
+            "printer login password screen slow email crash update license network vpn access",
+            "title summary subject_line",
+        ),
         count("replies", 3, "reply_count n_replies comments", 0),
         flag("escalated", 0.1, "is_escalated"),
     ),
     "energy": (
         ref("meter", "MTR", 40, "meter_id meterId"),
         when("read_at", "reading_time readAt timestamp"),
-        derived("energy_kwh", "measure", lambda r, e, w: round(r.lognormvariate(1.5, 0.6), 3), NUMBER, "kwh consumption_kwh energy"),
+        derived(
+            "energy_kwh",
+            "measure",
+            lambda r, e, w: round(r.lognormvariate(1.5, 0.6), 3),
+            NUMBER,
+            "kwh consumption_kwh energy",
+        ),
         measure("voltage", 230, 3, 1, "volt voltage_v"),
         measure("frequency", 50, 0.03, 2, "freq frequency_hz"),
         measure("power_factor", 0.93, 0.03, 3, "pf cos_phi", "share"),
@@ -260,12 +399,34 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
     "bank": (
         uid("tx_id", "txId transaction_id"),
         when("booked_at", "bookedAt booking_time booking_date"),
-        derived("debtor_iban", "ref", lambda r, e, w: w["ibans"][int(len(w["ibans"]) * r.random() ** 1.5)], STRING, "debtorIban payer_iban from_iban"),
-        derived("creditor_iban", "text", lambda r, e, w: f"{r.choice(['FR', 'AT', 'NL'])}{r.randrange(10, 99)}{r.randrange(10**17, 10**18)}", STRING, "creditorIban payee_iban to_iban"),
-        derived("amount", "money", lambda r, e, w: round(r.lognormvariate(4.4, 1.2) * (1 if r.random() < 0.4 else -1), 2), NUMBER, "amt value betrag"),
+        derived(
+            "debtor_iban",
+            "ref",
+            lambda r, e, w: w["ibans"][int(len(w["ibans"]) * r.random() ** 1.5)],
+            STRING,
+            "debtorIban payer_iban from_iban",
+        ),
+        derived(
+            "creditor_iban",
+            "text",
+            lambda r, e, w: f"{r.choice(['FR', 'AT', 'NL'])}{r.randrange(10, 99)}{r.randrange(10**17, 10**18)}",
+            STRING,
+            "creditorIban payee_iban to_iban",
+        ),
+        derived(
+            "amount",
+            "money",
+            lambda r, e, w: round(r.lognormvariate(4.4, 1.2) * (1 if r.random() < 0.4 else -1), 2),
+            NUMBER,
+            "amt value betrag",
+        ),
         label("currency", {"EUR": 8, "CHF": 1, "USD": 1}, "ccy curr"),
         flag("instant", 0.25, "is_instant instant_payment"),
-        words("purpose", "rent invoice salary order refund fee insurance gift club power water", "remittance reference_text note"),
+        words(
+            "purpose",
+            "rent invoice salary order refund fee insurance gift club power water",
+            "remittance reference_text note",
+        ),
     ),
 }
 """The fields of each domain."""
@@ -274,7 +435,11 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
 def world_of(rng: random.Random) -> dict[str, Any]:
     """What stays the same for a stream: routes have one length, the bank has its accounts."""
     return {
-        "routes": {(a, b): round(rng.uniform(120, 1400), 1) for a in ("HAM", "MUC", "BER", "CGN") for b in ("VIE", "ZRH", "PRG", "WAW")},
+        "routes": {
+            (a, b): round(rng.uniform(120, 1400), 1)
+            for a in ("HAM", "MUC", "BER", "CGN")
+            for b in ("VIE", "ZRH", "PRG", "WAW")
+        },
         "ibans": [f"DE{rng.randrange(10, 99)}5001{rng.randrange(10**13, 10**14)}" for _ in range(30)],
     }
 

@@ -74,7 +74,11 @@ def _needed(before: Sequence[AnyStep], used: Iterable[str], healthy: Table) -> l
         step
         for step in before
         if isinstance(step, (Parse, Unwrap))
-        and (step.path in healthy.nodes or step.path in healthy.columns or any(is_below(path, step.path) for path in paths))
+        and (
+            step.path in healthy.nodes
+            or step.path in healthy.columns
+            or any(is_below(path, step.path) for path in paths)
+        )
     ]
 
 
@@ -83,9 +87,17 @@ def _null_parents(pairs: Mapping[str, str], healthy: Table, drifted: Table) -> I
     for target, source in pairs.items():
         above = parent_of(source)
         column = drifted.columns.get(above)
-        if column is None or "*" in source or above == parent_of(target) or any(value is not None for value in column.values):
+        if (
+            column is None
+            or "*" in source
+            or above == parent_of(target)
+            or any(value is not None for value in column.values)
+        ):
             continue
-        if any(value is None for value in healthy.columns[target].values) and sum(is_below(other, above) for other in pairs.values()) == 1:
+        if (
+            any(value is None for value in healthy.columns[target].values)
+            and sum(is_below(other, above) for other in pairs.values()) == 1
+        ):
             yield Move(source=above, target=target, when=(Condition(path=above, test=Test.TYPE, types=("null",)),))
 
 

@@ -48,7 +48,11 @@ def _best(view: View, given: View, searcher: Searcher) -> Candidate | None:
     """The best way to make values of a part fit a field; None where nothing fits."""
     renamed = View(view.path, given.values, given.rows)
     found = searcher.search(view, renamed, Promise(path=view.path))
-    found = [candidate for candidate in found if not candidate.vetoes and candidate.fit.score >= GOOD_PART and candidate.recipe.kind != "scale"]
+    found = [
+        candidate
+        for candidate in found
+        if not candidate.vetoes and candidate.fit.score >= GOOD_PART and candidate.recipe.kind != "scale"
+    ]
     return found[0] if found else None
 
 
@@ -100,7 +104,13 @@ def _splits_of(source: str, view: View, targets: Mapping[str, View], searcher: S
 def _cut(text: Any, mark: str, side: SplitSide, size: int) -> list[Any]:
     if type(text) is not str:
         return [None if text is None else REFUSED] * size
-    parts = text.split(mark) if side is SplitSide.ALL else text.split(mark, 1) if side is SplitSide.LEFT else text.rsplit(mark, 1)
+    parts = (
+        text.split(mark)
+        if side is SplitSide.ALL
+        else text.split(mark, 1)
+        if side is SplitSide.LEFT
+        else text.rsplit(mark, 1)
+    )
     return list(parts) if len(parts) == size else [REFUSED] * size
 
 
@@ -122,7 +132,11 @@ def _split(
     chosen: list[tuple[float, str, Candidate, str] | None] = []
     taken: set[str] = set()
     settled = False
-    if len(options) == 2 and all(len(line) >= 2 for line in options) and {item[1] for item in options[0]} == {item[1] for item in options[1]}:
+    if (
+        len(options) == 2
+        and all(len(line) >= 2 for line in options)
+        and {item[1] for item in options[0]} == {item[1] for item in options[1]}
+    ):
         options, settled = _by_frequency(options, columns, targets, mark)
     for line in options:
         pick = next((item for item in line if item[1] not in taken), None)
@@ -142,7 +156,9 @@ def _split(
             vetoes.append(f"nothing but the form of the values speaks for {pick[1]}")
     vetoes.extend(_joins(mark, side, [targets[pick[1]] if pick is not None else None for pick in chosen]))
     steps: list[AnyStep] = [
-        Split(source=source, separator=mark, side=side, targets=tuple("" if pick is None else pick[1] for pick in chosen))
+        Split(
+            source=source, separator=mark, side=side, targets=tuple("" if pick is None else pick[1] for pick in chosen)
+        )
     ]
     for pick in chosen:
         if pick is None:
@@ -163,7 +179,9 @@ def _split(
 Line = list[tuple[float, str, Candidate, str]]
 
 
-def _by_frequency(options: list[Line], columns: Sequence[View], targets: Mapping[str, View], mark: str) -> tuple[list[Line], bool]:
+def _by_frequency(
+    options: list[Line], columns: Sequence[View], targets: Mapping[str, View], mark: str
+) -> tuple[list[Line], bool]:
     """The options with the likelier order of two parts first, and whether it is settled: by frequencies, or by an arrow."""
 
     def likelihood(column: View, path: str) -> float:
@@ -216,7 +234,9 @@ def merges(targets: Mapping[str, View], pool: Mapping[str, View], searcher: Sear
     """Unexplained texts whose healthy parts are fields of the pool."""
     found: list[Compound] = []
     for target, view in targets.items():
-        sources = {path: given for path, given in pool.items() if path.count("*") == target.count("*") and path != target}
+        sources = {
+            path: given for path, given in pool.items() if path.count("*") == target.count("*") and path != target
+        }
         first = _first(target, view, sources)
         if first is not None:
             found.append(first)
@@ -224,11 +244,17 @@ def merges(targets: Mapping[str, View], pool: Mapping[str, View], searcher: Sear
             continue
         options = [compound for mark in MARKS for compound in _merges_of(target, view, mark, sources, searcher)]
         if options:
-            found.append(max(options, key=lambda compound: (not compound.vetoes, compound.confidence, len(compound.part.sources))))
+            found.append(
+                max(
+                    options, key=lambda compound: (not compound.vetoes, compound.confidence, len(compound.part.sources))
+                )
+            )
     return found
 
 
-def _merges_of(target: str, view: View, mark: str, sources: Mapping[str, View], searcher: Searcher) -> Iterator[Compound]:
+def _merges_of(
+    target: str, view: View, mark: str, sources: Mapping[str, View], searcher: Searcher
+) -> Iterator[Compound]:
     counts = Counter(text.count(mark) for text in view.texts)
     usual, times = counts.most_common(1)[0]
     if times >= 0.98 * len(view.texts) and 1 <= usual <= 9:
@@ -274,7 +300,12 @@ def _merge(
             fillers.append(ranked[0][3])
         if len(ranked) > 1 and ranked[1][0] > ranked[0][0] - 0.5 and ranked[0][2].recipe.view.solid:
             vetoes.append(f"{ranked[0][1]} and {ranked[1][1]} fit the same part")
-        if ranked[0][2].recipe.view.solid and _specific(ranked[0][2]) < 1.0 and compare(target, ranked[0][1]).score < 0.4 and not tail:
+        if (
+            ranked[0][2].recipe.view.solid
+            and _specific(ranked[0][2]) < 1.0
+            and compare(target, ranked[0][1]).score < 0.4
+            and not tail
+        ):
             weak.append(f"nothing but the form of the values speaks for {ranked[0][1]}")
     if [path for path, _ in used] != [path for path in sources if parent_of(path) == parent_of(used[0][0])] or size < 3:
         # All members of one new object in their own order are a text that was taken apart; anything less needs evidence.
@@ -311,8 +342,12 @@ def _part_fit(healthy: View, given: View, searcher: Searcher) -> Candidate | Non
         return None
     found = [
         candidate
-        for candidate in searcher.search(healthy, View(healthy.path, given.values, given.rows), Promise(path=healthy.path))
-        if not candidate.vetoes and candidate.fit.score >= GOOD_PART and candidate.recipe.kind in ("rename", "letter_case", "enum_map", "cast")
+        for candidate in searcher.search(
+            healthy, View(healthy.path, given.values, given.rows), Promise(path=healthy.path)
+        )
+        if not candidate.vetoes
+        and candidate.fit.score >= GOOD_PART
+        and candidate.recipe.kind in ("rename", "letter_case", "enum_map", "cast")
     ]
     return found[0] if found else None
 
@@ -323,7 +358,11 @@ def _null_candidate(healthy: View, given: View) -> Candidate:
     from cta_core.diagnosis.fit import Fit  # noqa: PLC0415
 
     return Candidate(
-        target=healthy.path, source=given.path, name=NamePair(score=0.0), recipe=Recipe(kind="rename", view=given), fit=Fit(score=0.7, support=0.0)
+        target=healthy.path,
+        source=given.path,
+        name=NamePair(score=0.0),
+        recipe=Recipe(kind="rename", view=given),
+        fit=Fit(score=0.7, support=0.0),
     )
 
 
@@ -401,10 +440,10 @@ def copies(targets: Mapping[str, View], healthy: Table, drifted: Table, changed:
         found.extend(
             Compound(
                 part=Part(targets=(target,), sources=(other,), move=False, steps=(Copy(source=other, target=target),)),
-                kind="copy", confidence=0.95, facts=(f"{target} always equalled {other} ({agreed} values of the object agree)",),
+                kind="copy",
+                confidence=0.95,
+                facts=(f"{target} always equalled {other} ({agreed} values of the object agree)",),
             )  # fmt: skip
             for target, other, _ in members
         )
     return found
-
-

@@ -99,7 +99,13 @@ def _with_siblings(chosen: dict[str, Candidate], best: dict[tuple[str, str], Can
     homes: dict[str, int] = {}
     for candidate in chosen.values():
         home = parent_of(candidate.source)
-        if home and not candidate.own and candidate.score >= 4 and not candidate.vetoes and parent_of(candidate.target) != home:
+        if (
+            home
+            and not candidate.own
+            and candidate.score >= 4
+            and not candidate.vetoes
+            and parent_of(candidate.target) != home
+        ):
             homes[home] = homes.get(home, 0) + 1
     if not homes:
         return chosen
@@ -196,7 +202,9 @@ def _pair_order(one: View, two: View, source_one: View, source_two: View, search
 def _raised(field: Sequence[Candidate], best: Mapping[tuple[str, str], Candidate]) -> list[Candidate]:
     """The candidates of a target with what their siblings gave them."""
     return [
-        msgspec.structs.replace(one, score=one.score + SIBLINGS, siblings=True) if best[(one.target, one.source)].siblings and not one.siblings else one
+        msgspec.structs.replace(one, score=one.score + SIBLINGS, siblings=True)
+        if best[(one.target, one.source)].siblings and not one.siblings
+        else one
         for one in field
     ]
 
@@ -207,7 +215,9 @@ def _choice(
     margin, rival = NO_RIVAL, None
     owners = {other.source: other for target, other in chosen.items() if target != candidate.target}
     for other in field:
-        if (other.source == candidate.source and other.recipe is candidate.recipe) or (other.own and other.recipe.kind == "rename"):
+        if (other.source == candidate.source and other.recipe is candidate.recipe) or (
+            other.own and other.recipe.kind == "rename"
+        ):
             continue  # the field as it is was found wrong already
         if other.source != candidate.source:
             owner = owners.get(other.source)

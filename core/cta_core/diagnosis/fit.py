@@ -106,12 +106,12 @@ def _numbers(target: View, given: View, loose: bool) -> Fit:
     a, b = target.sorted_numbers, given.sorted_numbers
     if not len(a) or not len(b):
         return Fit(score=0.0, conflicts=("no numbers",))
-    facts = [f"median {_short(float(np.median(a)))} healthy, {_short(float(np.median(b)))} here"]
+    facts = [f"median {_short(target.middle)} healthy, {_short(given.middle)} here"]
     support = 0.0
     counter = target.rising >= 0.97 and len(set(a.tolist())) > 8 and target.distinct_share > 0.5
     if counter:
         span = max(float(a[-1] - a[0]), abs(float(a[-1])) * 0.02, 1.0)
-        near = float(a[0]) - span <= float(np.median(b)) <= float(a[-1]) + 5 * span
+        near = float(a[0]) - span <= given.middle <= float(a[-1]) + 5 * span
         score = (0.9 if given.rising >= 0.9 else 0.4) if near else 0.05
         if not near:
             conflicts.append("far outside the range of a counter")
@@ -264,8 +264,9 @@ def _prefix(texts: list[str]) -> str:
 
 def _marks(target: View, given: View) -> list[tuple[str, float, float]]:
     """Punctuation that came regularly and is gone, or came up: (mark, share before, share now)."""
-    left, right = Counter(mark for text in target.texts for mark in set(text) if not mark.isalnum()), Counter(
-        mark for text in given.texts for mark in set(text) if not mark.isalnum()
+    left, right = (
+        Counter(mark for text in target.texts for mark in set(text) if not mark.isalnum()),
+        Counter(mark for text in given.texts for mark in set(text) if not mark.isalnum()),
     )
     n, m = len(target.texts), len(given.texts)
     found: list[tuple[str, float, float]] = []

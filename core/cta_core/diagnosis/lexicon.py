@@ -315,9 +315,7 @@ QUALIFIERS: frozenset[str] = frozenset(
 )
 """Words that make another quantity of a name. One side having one of these and the other not is a reason to doubt."""
 
-NEGATIONS: frozenset[str] = frozenset(
-    "not no non un never without dis anti excluded disabled inactive".split()
-)
+NEGATIONS: frozenset[str] = frozenset("not no non un never without dis anti excluded disabled inactive".split())
 """Words that turn a boolean round."""
 
 OPPOSITES: tuple[frozenset[str], ...] = tuple(

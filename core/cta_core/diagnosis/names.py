@@ -72,7 +72,9 @@ def words_of(text: str) -> list[str]:
 def name_of(path: str) -> Name:
     """The words of a JSON Pointer, its unit word taken off the leaf."""
     # `http.request.method` is a path of its own, written into one key.
-    parts = [word for part in path.split("/")[1:] if part != "*" and not part.isdigit() for word in part.split(".") if word]
+    parts = [
+        word for part in path.split("/")[1:] if part != "*" and not part.isdigit() for word in part.split(".") if word
+    ]
     if not parts:
         return Name(leaf=(), parents=())
     leaf = words_of(parts[-1])
@@ -220,7 +222,9 @@ def compare(target: str, source: str) -> NamePair:
     )
 
 
-_MONEY = frozenset("amount price total weight salary revenue pay income sales profit cost value sum margin wage turnover".split())
+_MONEY = frozenset(
+    "amount price total weight salary revenue pay income sales profit cost value sum margin wage turnover".split()
+)
 """What is net or gross; elsewhere `net` is a network."""
 
 

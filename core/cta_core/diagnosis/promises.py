@@ -142,7 +142,9 @@ class Promises:
                 moved[name] = promise
             changed.by_path = moved
         for path in pairs:
-            changed.by_path = {name: promise for name, promise in changed.by_path.items() if not name.startswith(path + "/")}
+            changed.by_path = {
+                name: promise for name, promise in changed.by_path.items() if not name.startswith(path + "/")
+            }
             changed.by_path[path] = Promise(path=path, free=True, required=self.needed(path))
         return changed
 

@@ -46,6 +46,13 @@ class Anchor(msgspec.Struct, frozen=True):
 
 def by_row(view: View, count: int) -> list[Any] | None:
     """The values by event, `REFUSED` where absent; None for fields below arrays that come several times an event."""
+    known: tuple[int, list[Any] | None] | None = view.lined_up
+    if known is None or known[0] != count:
+        known = view.lined_up = (count, _by_row(view, count))
+    return known[1]
+
+
+def _by_row(view: View, count: int) -> list[Any] | None:
     rows = view.rows
     if len(rows) > count or (len(rows) > 1 and len(set(rows)) < len(rows)):
         return None
@@ -56,7 +63,14 @@ def by_row(view: View, count: int) -> list[Any] | None:
 
 
 def instants(view: View, values: Sequence[Any]) -> Floats | None:
-    """The values as numbers or as seconds, NaN where they are neither; None if the field has no order."""
+    """The values by event as numbers or as seconds, NaN where they are neither; None if the field has no order."""
+    known: tuple[int, Floats | None] | None = view.ordered
+    if known is None or known[0] != len(values):
+        known = view.ordered = (len(values), _instants(view, values))
+    return known[1]
+
+
+def _instants(view: View, values: Sequence[Any]) -> Floats | None:
     if view.kind == "number":
         return np.array([float(v) if type(v) is int or type(v) is float else np.nan for v in values], dtype=np.float64)
     if view.kind == "string" and view.date_formats:
@@ -229,7 +243,11 @@ class Relations:
                         likelihood -= loss
                         if gain > support:
                             support = gain
-                            facts.append(f"{text} {anchor.path} as before")
+                            facts.append(
+                                f"is {text} {anchor.path} as before".replace("is is", "is").replace(
+                                    "is contains", "contains"
+                                )
+                            )
                         if loss > 12:
                             conflicts.append(f"was {text} {anchor.path} before and is not now")
             elif (
@@ -242,7 +260,9 @@ class Relations:
                 likelihood -= loss
                 if gain > support:
                     support = gain
-                    facts.append(f"{text} {anchor.path} as before")
+                    facts.append(
+                        f"is {text} {anchor.path} as before".replace("is is", "is").replace("is contains", "contains")
+                    )
                 if loss > 12:
                     conflicts.append(f"{text} {anchor.path} before and not now")
         return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
@@ -294,7 +314,8 @@ class Relations:
             if share >= 0.9:
                 return Relation(
                     support=5.0,
-                    keyed=True, facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",)
+                    keyed=True,
+                    facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",),
                 )
             if share < 0.3:
                 return Relation(

@@ -161,7 +161,13 @@ def _weighed(target: View, source: View, pair: NamePair, recipe: Recipe, result:
     if not own and pair.score < 0.25 and target.labels and len(target.labels) <= FEW_LABELS:
         # Another field may have the same few labels (two countries): they carry no match without any word of the name.
         result = msgspec.structs.replace(result, support=min(result.support, 1.4))
-        score = NAME_WEIGHT * (pair.score - 0.4) + FIT_WEIGHT * (result.score - 0.5) + recipe.prior + recipe.support + result.support
+        score = (
+            NAME_WEIGHT * (pair.score - 0.4)
+            + FIT_WEIGHT * (result.score - 0.5)
+            + recipe.prior
+            + recipe.support
+            + result.support
+        )
     score += 1.0 if own else 0.0
     score -= 1.5 * len(vetoes)
     return Candidate(

@@ -118,7 +118,11 @@ def _drifted_steps(healthy: Table, drifted: Table) -> list[AnyStep]:
         pairs = _pair_keys(drifted, path)
         if pairs is not None and other is not None:
             steps.append(Unwrap(path=path, form=WrapForm.PAIRS, name_key=pairs[0], value_key=pairs[1], when=condition))
-        elif set(node.lengths) == {1} and node.arrays >= 5 and (known or not any(_alike(healthy, lost, drifted, path) for lost in lost_arrays)):
+        elif (
+            set(node.lengths) == {1}
+            and node.arrays >= 5
+            and (known or not any(_alike(healthy, lost, drifted, path) for lost in lost_arrays))
+        ):
             steps.append(Unwrap(path=path, form=WrapForm.ONE_ELEMENT, when=condition))
     return steps
 
@@ -164,7 +168,11 @@ def _alike(healthy: Table, path: str, drifted: Table, other: str) -> bool:
     """Do two arrays have members of one shape, so that one may be the other under a new name?"""
     one = {name[len(path) :] for name in healthy.below(path)}
     two = {name[len(other) :] for name in drifted.below(other)}
-    return len(one & two) * 3 >= len(one) or (len(one) == 1 and len(two) == 1) or (len(one) > 1 and abs(len(one) - len(two)) <= 1)
+    return (
+        len(one & two) * 3 >= len(one)
+        or (len(one) == 1 and len(two) == 1)
+        or (len(one) > 1 and abs(len(one) - len(two)) <= 1)
+    )
 
 
 def _pair_keys(table: Table, path: str) -> tuple[str, str] | None:

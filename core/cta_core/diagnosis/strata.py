@@ -50,7 +50,12 @@ def stratified(path: str, healthy: Table, drifted: Table, changed: set[str]) -> 
     if before is None or now is None:
         return None
     for other, column in healthy.columns.items():
-        if other == path or "*" in other or other not in drifted.columns or (other in changed and column.values and type(column.values[0]) is str):
+        if (
+            other == path
+            or "*" in other
+            or other not in drifted.columns
+            or (other in changed and column.values and type(column.values[0]) is str)
+        ):
             continue
         label, here = View.of(column), View.of(drifted.columns[other])
         if not (label.labels or len(label.counts) == 1) or not here.labels or len(here.labels) > 12:
@@ -65,10 +70,14 @@ def stratified(path: str, healthy: Table, drifted: Table, changed: set[str]) -> 
     return None
 
 
-def _table(target: View, before: Floats, left: Sequence[Any], now: Floats, right: Sequence[Any]) -> dict[Any, Factor] | None:
+def _table(
+    target: View, before: Floats, left: Sequence[Any], now: Floats, right: Sequence[Any]
+) -> dict[Any, Factor] | None:
     """The factor of each drifted label; None if some label has none, or if all are the same or nothing changes."""
     found: dict[Any, Factor] = {}
-    labels = {value for value in right if value is not REFUSED and value is not None and not isinstance(value, (dict, list))}
+    labels = {
+        value for value in right if value is not REFUSED and value is not None and not isinstance(value, (dict, list))
+    }
     everything = before[~np.isnan(before)]
     for label in labels:
         mine = np.array([type(v) is type(label) and v == label for v in right]) & ~np.isnan(now)
@@ -93,7 +102,9 @@ def _factor(before: Floats, values: Floats, target: View) -> Factor | None:
     a = np.sort(before)
     noise = kolmogorov_noise(len(a), len(values))
     options = [ONE, *(factor for factor in LIBRARY if factor.decimal)]
-    ranked = sorted(((kolmogorov(a, np.sort(factor.of(values))), factor) for factor in options), key=lambda item: item[0])
+    ranked = sorted(
+        ((kolmogorov(a, np.sort(factor.of(values))), factor) for factor in options), key=lambda item: item[0]
+    )
     (best, factor), (second, _) = ranked[0], ranked[1]
     if best > noise + 0.12 or second - best < 0.3:
         return None
@@ -123,7 +134,9 @@ def _written(path: str, other: str, table: dict[Any, Factor], target: View) -> S
             for label, factor in sorted(table.items(), key=lambda item: str(item[0]))
         )
         steps = (Scale(path=path, by=other, table=rows, decimals=target.most_decimals),)
-    words = ", ".join(f"{label}: {factor.words}" for label, factor in sorted(table.items(), key=lambda item: str(item[0])))
+    words = ", ".join(
+        f"{label}: {factor.words}" for label, factor in sorted(table.items(), key=lambda item: str(item[0]))
+    )
     spread = math.log10(max(f.size for f in table.values()) / min(f.size for f in table.values()))
     return Stratified(
         part=Part(targets=(path,), sources=(path,), move=False, steps=steps),

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from cta_core.adapter.steps import Swap
 from cta_core.diagnosis.assemble import Part
 from cta_core.diagnosis.fit import fit
-from cta_core.diagnosis.relations import Relations
 from cta_core.diagnosis.symptoms import Finding
 from cta_core.diagnosis.table import Table
 from cta_core.diagnosis.views import View
 
 
-def swapped(
-    healthy: Table, drifted: Table, serious: Sequence[Finding], relations: Relations
-) -> list[tuple[Part, float]]:
+def swapped(healthy: Table, drifted: Table, serious: Sequence[Finding]) -> list[tuple[Part, float]]:
     """Pairs of fields to swap, with the confidence in each."""
     found: list[tuple[Part, float]] = []
     suspects = [finding.path for finding in serious if finding.rule not in ("gone", "partly gone", "type")]
@@ -43,7 +40,6 @@ def swapped(
                     0.95,
                 )
             )
-    del relations
     return found
 
 

@@ -156,7 +156,11 @@ def compare(path: str, view: View, here: View, *, required: bool, broken: bool) 
         )
     kind = view.kind
     found: Finding | None = None
-    if view.nulls * here.total >= 8 * view.total and here.nulls * 4 < view.nulls * here.total / view.total and kind in ("number", "string"):
+    if (
+        view.nulls * here.total >= 8 * view.total
+        and here.nulls * 4 < view.nulls * here.total / view.total
+        and kind in ("number", "string")
+    ):
         # Nulls that came regularly are gone; if a stand-in came up in their place, that is what they are now.
         if stand_ins(view, here, Promise(path=path))[0]:
             return Finding(
@@ -251,7 +255,11 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
     left, right = np.abs(a[a != 0]), np.abs(b[b != 0])
     ratio = float(np.median(right)) / float(np.median(left)) if len(left) >= 10 and len(right) >= 10 else 1.0
     # A mixture that moved within the range of the healthy values (a payday) is no change of meaning, however far its median goes.
-    beyond = float(np.mean((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5))) if len(left) and len(right) else 0.0
+    beyond = (
+        float(np.mean((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5)))
+        if len(left) and len(right)
+        else 0.0
+    )
     heavy = (ratio > HEAVY_RATIO or ratio < 1 / HEAVY_RATIO) and beyond > 0.2
     opaque = view.distinct_share > 0.95 and view.solid_types == {"integer"} and float(np.median(a)) > 1e4
     if opaque:
@@ -416,7 +424,7 @@ def _date_parts(path: str, view: View, here: View) -> Finding | None:
 def _labels(path: str, view: View, here: View) -> Finding | None:
     n, m = len(view.solid), len(here.solid)
     gone = [
-        value for (kind, value), count in view.counts.items() if here.counts[(kind, value)] == 0 and count / n * m >= 10
+        value for (kind, value), count in view.counts.items() if here.counts[(kind, value)] == 0 and count / n * m >= 14
     ]
     new = {key: count for key, count in here.counts.items() if key not in view.counts}
     fresh = sum(new.values())

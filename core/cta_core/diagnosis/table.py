@@ -57,13 +57,15 @@ def leaves_of(event: Json) -> Iterator[tuple[str, Json]]:
 class Column:
     """The values of one path, in the order of their rows."""
 
-    __slots__ = ("path", "rows", "values")
+    __slots__ = ("path", "reading", "rows", "values")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.rows: list[int] = []
         """Index of the event of each value; a row repeats below arrays."""
         self.values: list[Json] = []
+        self.reading: Json = None
+        """The column's `View` once somebody asked for it: it is made once and used by all."""
 
 
 class Node:

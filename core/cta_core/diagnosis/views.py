@@ -62,11 +62,18 @@ class View:
         self.path = path
         self.values = values
         self.rows = rows
+        self.lined_up: tuple[int, list[Any] | None] | None = None
+        """The values by event, kept by `relations.by_row`."""
+        self.ordered: tuple[int, Floats | None] | None = None
+        """The instants by event, kept by `relations.instants`."""
 
     @classmethod
     def of(cls, column: Column) -> View:
         """The view of a table's column."""
-        return cls(column.path, column.values, column.rows)
+        if column.reading is None:
+            column.reading = cls(column.path, column.values, column.rows)
+        view: View = column.reading
+        return view
 
     @cached_property
     def types(self) -> Counter[str]:
@@ -112,6 +119,24 @@ class View:
     def sorted_numbers(self) -> Floats:
         """The numbers in rising order."""
         return np.sort(self.numbers)
+
+    @cached_property
+    def middle(self) -> float:
+        """Median of the numbers."""
+        return float(np.median(self.numbers)) if len(self.numbers) else 0.0
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Median size of the numbers that are not zero; 0 where there is none."""
+        sizes = np.abs(self.numbers[self.numbers != 0])
+        return float(np.median(sizes)) if len(sizes) else 0.0
+
+    @cached_property
+    def spread(self) -> float:
+        """Distance from the 10th to the 90th percentile of the numbers, 1 where they are all equal."""
+        ordered = self.sorted_numbers
+        last = len(ordered) - 1
+        return float(ordered[last * 9 // 10] - ordered[last // 10]) or 1.0 if len(ordered) else 1.0
 
     @cached_property
     def texts(self) -> list[str]:

@@ -98,9 +98,17 @@ def date_recipes(
 def _clocks(source: View, style: Style) -> Iterator[Recipe]:
     for form in source.date_formats:
         if form in CLOCKS and form != style.form:
-            steps = (DateTime(path=PLACE, source=form, target=style.form, digits=style.digits if "%f" in style.form else 0),)
+            steps = (
+                DateTime(path=PLACE, source=form, target=style.form, digits=style.digits if "%f" in style.form else 0),
+            )
             yield Recipe(
-                kind="datetime", steps=steps, view=after(steps, source), prior=-0.5, support=0.5, facts=(f"all values read as {form}",), family="datetime"
+                kind="datetime",
+                steps=steps,
+                view=after(steps, source),
+                prior=-0.5,
+                support=0.5,
+                facts=(f"all values read as {form}",),
+                family="datetime",
             )
 
 
@@ -154,7 +162,10 @@ def _from(
 
 
 OFFSETS = tuple(
-    sorted({hours * 3600 for hours in range(-12, 15)} | {int(h * 3600) for h in (-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5)})
+    sorted(
+        {hours * 3600 for hours in range(-12, 15)}
+        | {int(h * 3600) for h in (-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5)}
+    )
 )
 """Offsets of the world's zones, in seconds: whole hours and the broken ones in use."""
 

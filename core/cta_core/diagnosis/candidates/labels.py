@@ -147,12 +147,19 @@ def _opposed(source: View, given: Mapping[Any, int], yes: float) -> Recipe | Non
     for positive in labels:
         low = positive.lower()
         others = [label for label in labels if label != positive]
-        if all(any(label.lower() in (start + low, start + low.removesuffix("d")) for start in NEGATING) or _off_word(low, label.lower()) for label in others):
+        if all(
+            any(label.lower() in (start + low, start + low.removesuffix("d")) for start in NEGATING)
+            or _off_word(low, label.lower())
+            for label in others
+        ):
             share = given[positive] / sum(given.values())
             spread = math.sqrt(max(yes * (1 - yes), 0.01) / sum(given.values())) * 1.5
             if abs(share - yes) > 5 * spread:
                 return None
-            entries = (EnumEntry(source=positive, target=True), *(EnumEntry(source=label, target=False) for label in others))
+            entries = (
+                EnumEntry(source=positive, target=True),
+                *(EnumEntry(source=label, target=False) for label in others),
+            )
             steps = (EnumMap(path=PLACE, entries=entries, unmapped=Unmapped.REFUSE),)
             return Recipe(
                 kind="enum_map", steps=steps, view=after(steps, source), prior=-0.5, support=1.0, family="labels",
@@ -162,7 +169,14 @@ def _opposed(source: View, given: Mapping[Any, int], yes: float) -> Recipe | Non
 
 
 def _off_word(positive: str, other: str) -> bool:
-    pairs = (("active", "inactive"), ("enabled", "disabled"), ("on", "off"), ("open", "closed"), ("yes", "no"), ("true", "false"))
+    pairs = (
+        ("active", "inactive"),
+        ("enabled", "disabled"),
+        ("on", "off"),
+        ("open", "closed"),
+        ("yes", "no"),
+        ("true", "false"),
+    )
     return (positive, other) in pairs[:3] + pairs[4:]
 
 
@@ -191,7 +205,11 @@ def label_likeness(wanted: Any, given: Any) -> float:
         return 1.0
     one, two = words_of(left), words_of(right)
     short, long = (low, other) if len(low) <= len(other) else (other, low)
-    if len(short) >= 2 and long.startswith((short + " ", short + "_")) and long.replace(" ", "").replace("_", "").isalpha():
+    if (
+        len(short) >= 2
+        and long.startswith((short + " ", short + "_"))
+        and long.replace(" ", "").replace("_", "").isalpha()
+    ):
         return 0.8
     if one and one == two:
         return 0.98

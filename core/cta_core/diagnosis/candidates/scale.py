@@ -100,6 +100,8 @@ def scale_recipes(target: View, source: View, pair: NamePair, *, before: Recipe 
     given = before.view if before is not None else source
     if target.kind != "number" or given.kind != "number" or len(given.numbers) < 8 or len(target.numbers) < 8:
         return
+    if target.path != source.path and pair.source_unit is None and pair.score < 0.5:
+        return  # another field in another unit, and nothing asks for it
     if target.date_formats and given.date_formats:
         # Two epochs: the unit of each is known from its size alone.
         yield from _epochs(target, source, given, before)
@@ -110,7 +112,7 @@ def scale_recipes(target: View, source: View, pair: NamePair, *, before: Recipe 
     unit = _unit_factor(pair)
     tried: list[tuple[float, Factor]] = []
     for factor in LIBRARY:
-        if not _near(a, b, factor):
+        if not _near(target, given, factor):
             continue
         tried.append((kolmogorov(a, np.sort(factor.of(b))), factor))
     tried.sort(key=lambda item: item[0])
@@ -129,16 +131,14 @@ def scale_recipes(target: View, source: View, pair: NamePair, *, before: Recipe 
         yield _judged(target, source, given, before, factor, pair, distance, as_it_is, noise, rivals)
 
 
-def _near(a: Floats, b: Floats, factor: Factor) -> bool:
+def _near(target: View, given: View, factor: Factor) -> bool:
+    """Does the factor bring the middle of the values near the healthy one?"""
     if factor.offset:
-        moved = float(np.median(factor.of(b)))
-        spread = float(np.percentile(a, 90) - np.percentile(a, 10)) or 1.0
-        return abs(moved - float(np.median(a))) <= 0.75 * spread
-    left, right = np.abs(a[a != 0]), np.abs(b[b != 0])
-    if not len(left) or not len(right):
+        moved = given.middle * factor.numerator / factor.denominator + factor.offset
+        return abs(moved - target.middle) <= 0.75 * target.spread
+    if not target.magnitude or not given.magnitude:
         return False
-    ratio = float(np.median(left)) / float(np.median(right))
-    return ratio > 0 and abs(math.log(ratio / factor.size)) <= NEAR
+    return abs(math.log(target.magnitude / given.magnitude / factor.size)) <= NEAR
 
 
 def _is_temperature(path: str) -> bool:

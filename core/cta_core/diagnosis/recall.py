@@ -1,0 +1,183 @@
+"""Adapters from memory: tried before any search, judged by the same evidence, proposed without one if they explain everything.
+
+An adapter that healed an alike incident is run on the events. It is taken only if every event it changes satisfies the
+contract, the whole looks healthy, each field it wrote fits that field's healthy values without a conflict, and the
+neighbours do not object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cta_core.adapter.compile import compile_program
+from cta_core.adapter.program import Program
+from cta_core.contract import Contract
+from cta_core.diagnosis.assemble import is_below
+from cta_core.diagnosis.case import Baseline, Options, starred
+from cta_core.diagnosis.fit import fit
+from cta_core.diagnosis.masking import as_text, masked_event, open_paths
+from cta_core.diagnosis.proof import prove
+from cta_core.diagnosis.promises import Promises
+from cta_core.diagnosis.relations import Anchor, Relations
+from cta_core.diagnosis.report import (
+    Cause,
+    Check,
+    Decision,
+    Evidence,
+    Method,
+    Proposal,
+    Report,
+    Severity,
+    Symptom,
+    TestCase,
+)
+from cta_core.diagnosis.symptoms import findings
+from cta_core.diagnosis.table import Table
+from cta_core.diagnosis.verify import Trial, try_out
+from cta_core.diagnosis.views import View
+from cta_core.errors import InvalidProgram
+
+LEAST_FIT = 0.4
+"""Fit that every written field needs; the search asks no more of a field with a sure name."""
+
+LEAST_EVENTS = 20
+"""Changed events below which a remembered adapter is not taken without the search."""
+
+MAX_HELD = 0.1
+"""Share of events that a remembered adapter may hold: where it fits it heals nearly all, junk is rare."""
+
+CONFIDENCE = 0.97
+"""Confidence of an adapter that was confirmed before and passes every check again."""
+
+
+def recall(
+    healthy: Baseline,
+    drifted: Sequence[dict[str, Any]],
+    contract: Contract | None,
+    hints: Sequence[Program],
+    options: Options,
+) -> Report | None:
+    """The report with the first remembered adapter that explains everything; None where none does."""
+    declared = contract is not None
+    rules = contract if contract is not None else healthy.learned
+    promises = Promises(rules.schema if declared else None)
+    broken: dict[tuple[str, str], int] = {}
+    for event in drifted:
+        if rules.holds(event):
+            continue
+        for breach in rules.violations(event):
+            key = (starred(breach.path), breach.rule)
+            broken[key] = broken.get(key, 0) + 1
+    for program in hints:
+        try:
+            trial = try_out(program, drifted, rules)
+        except InvalidProgram:
+            continue
+        checked = _explains(program, trial, healthy, promises, len(drifted))
+        if checked is None:
+            continue
+        proof = prove(program, trial, healthy.events, drifted, rules, (), (), MAX_HELD)
+        if all(check.passed for check in proof):
+            return _report(program, trial, healthy, drifted, broken, checked, proof, options)
+    return None
+
+
+def _explains(program: Program, trial: Trial, healthy: Baseline, promises: Promises, total: int) -> list[str] | None:
+    """The written fields that were compared; None if anything speaks against the adapter."""
+    touched = [
+        event for event, changed in zip(trial.healed, trial.touched, strict=True) if changed and event is not None
+    ]
+    if len(touched) < min(LEAST_EVENTS, total) or trial.held > MAX_HELD * total:
+        return None
+    written = {path for step in program.steps for path in step.writes()}
+    whole = Table([event for event in trial.healed if event is not None])
+    for finding in findings(healthy.table, whole, promises):
+        mine = any(is_below(finding.path, path) for path in written)
+        if finding.severity is Severity.BREAK or (finding.severity is Severity.SILENT and (finding.doubt or mine)):
+            return None
+    part = Table(touched) if len(touched) < whole.count else whole
+    compared = [
+        path
+        for path in healthy.table.columns
+        if path in part.columns and any(is_below(path, above) for above in written)
+    ]
+    relations = Relations(
+        [
+            Anchor(path, View.of(column), View.of(part.columns[path]))
+            for path, column in healthy.table.columns.items()
+            if path in part.columns and path not in compared and "*" not in path
+        ],
+        healthy.table.count,
+        part.count,
+    )
+    for path in compared:
+        view, given = View.of(healthy.table.columns[path]), View.of(part.columns[path])
+        result = fit(view, given)
+        if result.conflicts or (view.solid and result.score < LEAST_FIT) or relations.ask(view, given).conflicts:
+            return None
+    return compared
+
+
+def _report(
+    program: Program, trial: Trial, healthy: Baseline, drifted: Sequence[dict[str, Any]], broken: dict[tuple[str, str], int],
+    compared: Sequence[str], proof: tuple[Check, ...], options: Options,
+) -> Report:  # fmt: skip
+    del options
+    words = compile_program(program).words()
+    total = len(drifted)
+    symptoms = tuple(
+        Symptom(
+            symptom_id=f"S{number}",
+            path=path,
+            rule=rule,
+            severity=Severity.BREAK,
+            message=f"breaks the contract's rule {rule}",
+            event_count=count,
+            share=min(1.0, count / total),
+        )  # fmt: skip
+        for number, ((path, rule), count) in enumerate(sorted(broken.items(), key=lambda item: -item[1]), start=1)
+    )
+    shown = open_paths(Table(drifted[:40]))
+    example = TestCase()
+    for event, changed in zip(drifted, trial.touched, strict=True):
+        if changed:
+            hidden = masked_event(event, shown)
+            made = try_out(program, [hidden], None).healed[0]
+            if made is not None:
+                example = TestCase(before=as_text(hidden), after=as_text(made))
+            break
+    changed_count = sum(trial.touched)
+    return Report(
+        decision=Decision.HEAL,
+        method=Method.SIGNATURE,
+        confidence=CONFIDENCE,
+        severity=Severity.BREAK if broken else Severity.SILENT,
+        cause=Cause(
+            stage="producer", path=compared[0] if compared else "", kind=str(program.steps[0].__struct_config__.tag),
+            sentence="the producer made a change that was healed before",
+        ),
+        symptoms=symptoms,
+        evidence=(
+            Evidence(
+                evidence_id="E1", kind="signature", path=compared[0] if compared else "",
+                text=f"a remembered adapter explains all {changed_count} changed events", weight=3.0,
+            ),
+            Evidence(
+                evidence_id="E2", kind="held_back", path=compared[0] if compared else "",
+                text=f"{len(compared)} written fields fit their healthy values, and no neighbour objects", weight=2.0,
+            ),
+        ),
+        whys=(
+            f"{changed_count} of {total} events have the shape of an incident that was healed before.",
+            "The same adapter heals them, and every check of its proof passes again.",
+        ),
+        proposals=(Proposal(target=", ".join(compared), words="; ".join(words), confidence=CONFIDENCE, margin=9.0, evidence_ids=("E1", "E2")),),
+        program=program,
+        fix="; ".join(words),
+        test_case=example,
+        proof=proof,
+        held=trial.held,
+        baseline_count=healthy.table.count,
+        drifted_count=total,
+    )  # fmt: skip

@@ -1,0 +1,330 @@
+"""The search as a whole: from findings to the steps of an adapter, tried on every event, and the decision.
+
+`solve` asks the specialists (shapes, keys, strata, swaps, single sources, joint changes), puts their parts together and
+decides: heal only if every serious finding is explained, nothing vetoes, and the trial leaves nothing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from cta_core.adapter.program import Program
+from cta_core.adapter.steps import AnyStep, Default
+from cta_core.diagnosis.assemble import Part, assemble
+from cta_core.diagnosis.candidates.dates import Witness
+from cta_core.diagnosis.case import Case, Options
+from cta_core.diagnosis.compounds import Compound, copies, merges, splits
+from cta_core.diagnosis.conditions import condition_for
+from cta_core.diagnosis.decide import Choice, decide
+from cta_core.diagnosis.formats import ZONED
+from cta_core.diagnosis.keyed import keyed_ratio
+from cta_core.diagnosis.relations import Anchor, Relations, by_row
+from cta_core.diagnosis.report import Decision, Method, Severity
+from cta_core.diagnosis.search import Candidate, Searcher
+from cta_core.diagnosis.strata import stratified
+from cta_core.diagnosis.swaps import swapped
+from cta_core.diagnosis.symptoms import Finding
+from cta_core.diagnosis.verify import Trial, still_wrong, try_out
+from cta_core.diagnosis.views import View
+
+
+class Solution(msgspec.Struct, frozen=True, kw_only=True):
+    """What the search came to."""
+
+    decision: Decision
+    choices: dict[str, Choice] = {}
+    candidates: dict[str, tuple[Candidate, ...]] = {}
+    joint: tuple[Compound, ...] = ()
+    """Parts that are no single choice: swaps, splits, merges, copies, factors by key or by label."""
+    open_paths: tuple[str, ...] = ()
+    """Fields that nothing explains."""
+    steps: tuple[AnyStep, ...] = ()
+    trial: Trial | None = None
+    remaining: tuple[Finding, ...] = ()
+    """What would still be wrong after the steps."""
+    confidence: float = 0.0
+    """The least of the parts' confidences: one wrong field is enough to be wrong."""
+    method: Method = Method.HEURISTIC
+
+
+FEW_EVENTS = 0.05
+"""Share of events that may lack a required field without asking for a reason: they are held, the others are not."""
+
+
+def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
+    """Searches and decides."""
+    healthy, drifted = case.level.healthy, case.level.drifted
+    serious = [
+        finding for finding in found
+        if finding.severity is not Severity.NOTICE and not (finding.rule == "partly gone" and finding.count <= FEW_EVENTS * drifted.count)
+    ]  # fmt: skip
+    relations = _relations(case, serious)
+    joint, unchanged = _moved_numbers(case, serious, relations)
+    serious = [finding for finding in serious if finding.path not in unchanged]
+    constants = _constants(case, serious)
+    explained = {path for one in joint for path in one.part.targets} | set(constants)
+    targets = {
+        finding.path: View.of(healthy.columns[finding.path])
+        for finding in serious
+        if finding.path not in explained and finding.rule != "partly gone"
+    }
+    pool = _pool(case, serious)
+    searcher = Searcher(relations, _witnesses(case, serious))
+    candidates = _candidates(targets, pool, case, searcher, serious, options)
+    choices = decide(candidates, targets, searcher)
+    open_paths = _left_open(serious, explained, choices, options)
+    weak = {
+        path: view for path, view in targets.items()
+        if path in open_paths or (path in choices and _weak(choices[path], options, bool(open_paths)))
+    }  # fmt: skip
+    for compound in _compounds(weak, pool, case, searcher, serious, options):
+        joint.append(compound)
+        _displace(compound, choices, open_paths)
+    parts = [one.part for one in joint]
+    for target, choice in choices.items():
+        source, recipe = choice.candidate.source, choice.candidate.recipe
+        when = condition_for(target, targets[target], pool[target], recipe) if case.old and choice.candidate.own else ()
+        parts.append(Part(targets=(target,), sources=(source,), steps=recipe.steps, when=when))
+    steps = assemble(parts, healthy, drifted, case.level.before, case.level.after, mixed=bool(case.old))
+    steps = (*steps, *(Default(path=path, value=value) for path, value in constants.items()))
+    kept = {path: tuple(rows) for path, rows in candidates.items()}
+    if not steps:
+        alarmed = bool(open_paths) or case.breached > 0
+        decision = Decision.ESCALATE if alarmed else Decision.QUIET
+        return Solution(decision=decision, candidates=kept, open_paths=tuple(open_paths))
+    trial = try_out(Program(steps=steps), case.drifted.events, case.contract)
+    remaining = tuple(still_wrong(case.healthy, trial, case.promises))
+    confidence = min(
+        [one.confidence for one in joint] + [choice.confidence for choice in choices.values()], default=1.0
+    )
+    good = (
+        not open_paths
+        and not remaining
+        and confidence >= options.bar
+        and not any(choice.vetoes for choice in choices.values())
+        and trial.held <= options.max_held * len(trial.healed)
+        and not any(trial.touched[row] for row in case.old)
+    )
+    return Solution(
+        decision=Decision.HEAL if good else Decision.ESCALATE,
+        choices=choices,
+        candidates=kept,
+        joint=tuple(joint),
+        open_paths=tuple(open_paths),
+        steps=steps,
+        trial=trial,
+        remaining=remaining,
+        confidence=confidence,
+    )
+
+
+def _moved_numbers(case: Case, serious: Sequence[Finding], relations: Relations) -> tuple[list[Compound], set[str]]:
+    """Swaps and factors that follow a key or a label, and the fields whose keys prove that nothing changed."""
+    healthy, drifted = case.level.healthy, case.level.drifted
+    joint = [
+        Compound(part=part, kind="swap", confidence=confidence, facts=(f"each of {part.targets[0]} and {part.targets[1]} fits the other's values",))
+        for part, confidence in swapped(healthy, drifted, serious)
+    ]  # fmt: skip
+    done = {path for one in joint for path in one.part.targets}
+    unchanged: set[str] = set()
+    changed = {finding.path for finding in serious}
+    for path in [
+        finding.path for finding in serious if finding.rule in ("shift", "precision") and finding.path not in done
+    ]:
+        keyed = keyed_ratio(View.of(healthy.columns[path]), View.of(drifted.columns[path]), relations)
+        if keyed is not None and keyed.part is not None:
+            joint.append(Compound(part=keyed.part, kind="scale", confidence=KEYED, facts=(keyed.fact,)))
+            continue
+        if keyed is not None and keyed.ratio == 1.0:
+            unchanged.add(path)
+            continue
+        strata = stratified(path, healthy, drifted, changed)
+        if strata is not None:
+            joint.append(Compound(part=strata.part, kind="scale", confidence=strata.confidence, facts=strata.facts))
+    return joint, unchanged
+
+
+KEYED = 0.97
+"""Confidence of a factor that a dozen keys or more agree on, to the last digit."""
+
+
+def _left_open(
+    serious: Sequence[Finding], explained: set[str], choices: dict[str, Choice], options: Options
+) -> list[str]:
+    """Fields without an explanation; takes choices away that explain nothing or that a mere shift does not deserve."""
+    open_paths: list[str] = []
+    for finding in serious:
+        path = finding.path
+        if path in explained:
+            continue
+        choice = choices.get(path)
+        if choice is None or (choice.candidate.own and choice.candidate.recipe.kind == "rename"):
+            if finding.severity is Severity.BREAK or finding.doubt:
+                open_paths.append(path)
+            choices.pop(path, None)
+        elif (
+            finding.severity is Severity.SILENT
+            and not finding.doubt
+            and (choice.vetoes or choice.confidence < options.bar)
+        ):
+            choices.pop(path)
+    return open_paths
+
+
+def _displace(compound: Compound, choices: dict[str, Choice], open_paths: list[str]) -> None:
+    """Takes the compound's fields and sources away from single choices."""
+    for path in compound.part.targets:
+        choices.pop(path, None)
+        if path in open_paths:
+            open_paths.remove(path)
+    for path in [path for path, choice in choices.items() if choice.candidate.source in compound.part.sources]:
+        choices.pop(path)
+        open_paths.append(path)
+
+
+def _weak(choice: Choice, options: Options, some_open: bool) -> bool:
+    """Is a choice worth being put in question by a joint one?"""
+    if some_open and choice.candidate.recipe.kind == "enum_map" and not choice.candidate.own:
+        return True
+    return bool(choice.vetoes) or choice.confidence < options.bar or choice.candidate.fit.score < 0.8
+
+
+def _compounds(
+    weak: dict[str, View],
+    pool: dict[str, View],
+    case: Case,
+    searcher: Searcher,
+    serious: Sequence[Finding],
+    options: Options,
+) -> list[Compound]:
+    """Joint proposals for fields that no single source explains well, the surest first, none touching another's fields."""
+    gone = {finding.path for finding in serious if finding.rule == "gone"}
+    lacking = {path: view for path, view in weak.items() if path in gone}
+    if not lacking:
+        return []
+    fresh = {path: view for path, view in pool.items() if path not in case.level.healthy.columns}
+    changed = {finding.path for finding in serious}
+    found = [
+        *copies(lacking, case.level.healthy, case.level.drifted, changed),
+        *splits(lacking, fresh, searcher),
+        *merges(lacking, fresh, searcher),
+    ]
+    found = [compound for compound in found if not compound.vetoes and compound.confidence >= options.bar]
+    found.sort(key=lambda compound: (-len(compound.part.targets), -compound.confidence))
+    kept: list[Compound] = []
+    for compound in found:
+        if not any(set(compound.part.targets) & set(other.part.targets) for other in kept):
+            kept.append(compound)
+    return kept
+
+
+def _constants(case: Case, serious: Sequence[Finding]) -> dict[str, Any]:
+    """Missing fields whose constant the contract names."""
+    found: dict[str, Any] = {}
+    for finding in serious:
+        promise = case.inner.of(finding.path)
+        if (
+            finding.rule in ("gone", "partly gone")
+            and promise.has_constant
+            and not isinstance(promise.constant, (dict, list))
+        ):
+            column = case.level.healthy.columns[finding.path]
+            if all(value == promise.constant for value in column.values):
+                found[finding.path] = promise.constant
+    return found
+
+
+def _pool(case: Case, serious: Sequence[Finding]) -> dict[str, View]:
+    """Columns that may be sources: new paths and the changed fields themselves."""
+    healthy, drifted = case.level.healthy, case.level.drifted
+    changed = {finding.path for finding in serious}
+    return {
+        path: View.of(column)
+        for path, column in drifted.columns.items()
+        if path not in healthy.columns or path in changed
+    }
+
+
+def agreed(view: View) -> View | None:
+    """One value per event from a field below an array whose members always agree; None where they ever differ."""
+    by_event: dict[int, Any] = {}
+    for row, value in zip(view.rows, view.values, strict=True):
+        if isinstance(value, (dict, list)) or (
+            row in by_event and (by_event[row] != value or type(by_event[row]) is not type(value))
+        ):
+            return None
+        by_event[row] = value
+    return View(view.path, list(by_event.values()), list(by_event))
+
+
+def _relations(case: Case, serious: Sequence[Finding]) -> Relations:
+    changed = {finding.path for finding in serious}
+    healthy, drifted = case.level.healthy, case.level.drifted
+    anchors = [
+        Anchor(path, View.of(column), View.of(drifted.columns[path]))
+        for path, column in healthy.columns.items()
+        if path in drifted.columns and path not in changed and "*" not in path
+    ]
+    return Relations(anchors, healthy.count, drifted.count)
+
+
+def _witnesses(case: Case, serious: Sequence[Finding]) -> list[Witness]:
+    changed = {finding.path for finding in serious}
+    healthy, drifted = case.level.healthy, case.level.drifted
+    found: list[Witness] = []
+    for path, column in healthy.columns.items():
+        here = drifted.columns.get(path)
+        if here is None or path in changed or "*" in path:
+            continue
+        view, now = View.of(column), View.of(here)
+        shared = [form for form in view.date_formats if form in now.date_formats and form in ZONED]
+        if shared:
+            found.append(
+                Witness(path, _by_event(view, shared[0], healthy.count), _by_event(now, shared[0], drifted.count))
+            )
+    return found
+
+
+def _by_event(view: View, form: str, count: int) -> Any:
+    found = np.full(count, np.nan)
+    if by_row(view, count) is not None:
+        found[np.array(view.rows, dtype=int)] = view.times(form)
+    return found
+
+
+def _candidates(
+    targets: dict[str, View],
+    pool: dict[str, View],
+    case: Case,
+    searcher: Searcher,
+    serious: Sequence[Finding],
+    options: Options,
+) -> dict[str, list[Candidate]]:
+    silent = {finding.path for finding in serious if finding.severity is Severity.SILENT}
+    found: dict[str, list[Candidate]] = {}
+    pairs = 0
+    for target, view in targets.items():
+        rows: list[Candidate] = []
+        for source, given in pool.items():
+            if target in silent and source != target:
+                continue
+            if source in targets and source != target and source in silent:
+                continue
+            if target.count("*") != source.count("*"):
+                one = agreed(given) if "*" not in target else None
+                if one is None:
+                    continue
+                given = one
+            pairs += 1
+            if pairs > options.max_pairs:
+                return {}
+            rows.extend(searcher.search(view, given, case.inner.of(target)))
+        rows.sort(key=lambda candidate: -candidate.score)
+        near = [row for row in rows if row.score > (rows[0].score - 6.0)][:8] if rows else []
+        related = [searcher.related(row, view) for row in near]
+        found[target] = sorted([*related, *rows[len(near) :]], key=lambda candidate: -candidate.score)
+    return found
