@@ -121,6 +121,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ):
             if not 0 <= seconds < math.inf:
                 yield Violation(name, "must be a finite number, 0 or more")
+        # A quarter of the replay is healthy events (see the canary); the rest has to carry the claim.
+        room = self.canary.max_events - self.canary.max_events // 4
+        if 0 < self.canary.max_error_rate < 1 and 0 < self.canary.sureness < 1 and room < self.canary.smallest_sample():
+            least = -(-self.canary.smallest_sample() * 4 // 3)
+            yield Violation("canary.max_events", f"must be at least {least} to carry the claim on the error rate")
         if self.canary.min_events < 0:
             yield Violation("canary.min_events", "must be 0 (derived) or more")
 

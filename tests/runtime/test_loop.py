@@ -166,7 +166,7 @@ async def test_a_failing_stage_is_an_incident_of_its_own(tmp_path: Path) -> None
     """Events on which a stage raises are held with the stage's name, and their run is recorded."""
     async with running(tmp_path) as runtime:
         await stream(runtime, consumer="payments", autonomy="OBSERVE")
-        bad = [raw({**payment(n), "currency": "???"}) for n in range(6)]
+        bad = [raw({**payment(n), "merchant": "nobody"}) for n in range(6)]
         done = await send(runtime, bad, run_stages=True)
         assert {r.reason for r in done.results} == {HeldReason.STAGE_FAILED}
         incident = await incident_in(runtime, State.ESCALATED)

@@ -110,7 +110,7 @@ class Analyst:
     async def analyze_incident(self, incident: Incident, *, hints: Sequence[Program] = ()) -> StoredReport:
         """Analyses the incident's events and keeps the report. Raises `NoBaseline` or `NoEvents`."""
         stream, baseline, drifted = await self.events_for(incident)
-        report, took = await self.diagnose(baseline, drifted, stream.contract or stream.learned, hints=hints)
+        report, took = await self.diagnose(baseline, drifted, stream.contract, hints=hints)
         return await self.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
 
     async def keep(self, report: Report, took: float, *, stream_id: str, incident_id: str) -> StoredReport:

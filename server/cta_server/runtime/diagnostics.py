@@ -58,6 +58,7 @@ def warm() -> bool:
 def prepare(baseline: Sequence[bytes]) -> bool:
     """Gets a baseline ready before anybody is in a hurry."""
     _profile(tuple(baseline))
+    _baseline(tuple(baseline))
     return True
 
 
@@ -71,7 +72,7 @@ def diagnose(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes,
     """The report as JSON, and the milliseconds it took."""
     begun = time.perf_counter()
     report = diagnosis.diagnose(
-        _healthy(tuple(baseline)),
+        _baseline(tuple(baseline)),
         _usable(drifted),
         _contract(schema),
         hints=msgspec.json.decode(hints, type=list[Program]),
@@ -103,6 +104,11 @@ def _healthy(baseline: tuple[bytes, ...]) -> Events:
         except EventRefused as error:
             raise InvalidInput.of(f"baseline[{index}]", error.reason) from None
     return events
+
+
+@lru_cache(maxsize=BASELINES)
+def _baseline(baseline: tuple[bytes, ...]) -> diagnosis.Baseline:
+    return diagnosis.Baseline(_healthy(baseline))
 
 
 @lru_cache(maxsize=BASELINES)

@@ -44,7 +44,7 @@ class Investigation:
         known = await self._memory.recall(fingerprint)
         good = [record for record in known if record.confirmed > record.refused]
         report, took = await self._analyst.diagnose(
-            baseline, drifted, stream.contract or stream.learned, hints=[record.program for record in good]
+            baseline, drifted, stream.contract, hints=[record.program for record in good]
         )
         stored = await self._analyst.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
         adapters = self._adapters(incident, report, known)

@@ -130,7 +130,7 @@ class SilentWatch:
             return
         try:
             sample = window[-stream.policy.analysis_sample :]
-            report, _took = await self._analyst.diagnose(baseline, sample, stream.contract or stream.learned)
+            report, _took = await self._analyst.diagnose(baseline, sample, stream.contract)
         except CtaError as error:
             log.warning("silent drift could not be looked at", stream_id=stream_id, why=str(error))
             return
