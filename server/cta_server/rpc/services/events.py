@@ -45,13 +45,12 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         done = await self._runtime.intake.process(
             request.stream_id, batch, request_id=request.request_id, run_stages=request.run_stages
         )
+        answer = api.ProcessEventsResponse(revision=done.revision, run_id=done.run_id)
         if request.bodies:
-            return api.ProcessEventsResponse(
-                packed=convert.packed(done.results), revision=done.revision, run_id=done.run_id
-            )
-        return api.ProcessEventsResponse(
-            outcomes=convert.outcomes(request.events, done.results), revision=done.revision, run_id=done.run_id
-        )
+            convert.write_packed(answer.packed, done.results)
+        else:
+            convert.write_outcomes(answer, request.events, done.results)
+        return answer
 
     async def ReportFailures(self, request: api.ReportFailuresRequest, context: Context) -> api.ReportFailuresResponse:
         problems = Problems()
