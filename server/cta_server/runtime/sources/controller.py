@@ -11,10 +11,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -22,10 +22,11 @@ import structlog
 from cta_core.errors import CtaError, InvalidInput, Violation
 from cta_server.runtime.errors import Kind, NotFound, SourceRunning
 from cta_server.runtime.faults import FaultKind, FaultSpec, FaultStatus, compile_fault, fault_kinds
-from cta_server.runtime.faults.fault import Fault
-from cta_server.runtime.sources.pace import Meter, Pace
+from cta_server.runtime.sources.entry import Entry
+from cta_server.runtime.sources.pace import Pace
 from cta_server.runtime.sources.producer import Producer, open_producer, sample
 from cta_server.runtime.sources.source import FeedCounts, SourceSpec, SourceState, SourceStatus
+from cta_server.runtime.sources.timer import LoopTimer, Timer
 
 T = TypeVar("T")
 
@@ -42,30 +43,6 @@ _WATCH_S: Final = 0.5
 """Time between two statuses of a watch: twice as often as a reader is promised."""
 
 
-class Timer(Protocol):
-    """The clock that paces: seconds since some instant, and a sleep on it."""
-
-    def now(self) -> float:
-        """Seconds; never goes back."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-class LoopTimer:
-    """The real one."""
-
-    def now(self) -> float:
-        """See `Timer.now`."""
-        return monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """See `Timer.sleep`."""
-        await asyncio.sleep(seconds)
-
-
 class SourceController:
     """All sources of a server."""
 
@@ -80,7 +57,7 @@ class SourceController:
     ) -> None:
         self._feed, self._folder, self._new_id, self._clock = feed, folder, new_id, clock
         self._timer: Timer = timer or LoopTimer()
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Entry] = {}
         self._requests: OrderedDict[str, str] = OrderedDict()
         # Two threads: one long read of a file must not stop all generators.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="sources")
@@ -101,7 +78,9 @@ class SourceController:
             if len(self._requests) > _REMEMBERED:
                 self._requests.popitem(last=False)
         source.begin(self._clock(), self._timer.now())
-        source.task = asyncio.create_task(self._run(source), name=f"source/{source.spec.source_id}")
+        name = f"source/{source.spec.source_id}"
+        # An empty context: what the source logs for hours is not said by the call that started it.
+        source.task = asyncio.create_task(self._run(source), name=name, context=Context())
         return self._status(source)
 
     async def stop(self, source_id: str) -> SourceStatus:
@@ -173,16 +152,16 @@ class SourceController:
         await asyncio.gather(*(self._end(source) for source in self._sources.values()))
         self._threads.shutdown(wait=False)
 
-    def _source(self, source_id: str) -> _Source:
+    def _source(self, source_id: str) -> Entry:
         source = self._sources.get(source_id)
         if source is None:
             raise NotFound(Kind.SOURCE, source_id)
         return source
 
-    async def _made(self, spec: SourceSpec) -> _Source:
+    async def _made(self, spec: SourceSpec) -> Entry:
         spec.check()
         await self._feed(spec.stream_id, (), ())  # raises if there is no such stream
-        source = _Source(msgspec.structs.replace(spec, source_id=self._new_id("src")))
+        source = Entry(msgspec.structs.replace(spec, source_id=self._new_id("src")))
         producer = open_producer(source.spec, self._folder, source)
         try:
             await self._off_loop(partial(producer.make, 0, ()))  # raises if there is no such file
@@ -192,7 +171,7 @@ class SourceController:
         self._sources[source.spec.source_id] = source
         return source
 
-    def _restarted(self, spec: SourceSpec) -> _Source:
+    def _restarted(self, spec: SourceSpec) -> Entry:
         source = self._source(spec.source_id)
         if source.running:
             raise SourceRunning(spec.source_id)
@@ -214,7 +193,7 @@ class SourceController:
                 raise InvalidInput.of("source_id", f"{_MAX_SOURCES} sources run; stop one first")
             del self._sources[ended]
 
-    async def _run(self, source: _Source) -> None:
+    async def _run(self, source: Entry) -> None:
         """Send until the source is stopped, has no more events, or fails."""
         producer = open_producer(source.spec, self._folder, source)
         try:
@@ -230,7 +209,7 @@ class SourceController:
         finally:
             producer.close()
 
-    async def _send_all(self, source: _Source, producer: Producer) -> SourceState:
+    async def _send_all(self, source: Entry, producer: Producer) -> SourceState:
         spec = source.spec
         pace = Pace(spec.rate, self._timer.now())
         while not spec.limit or source.sent < spec.limit:
@@ -247,13 +226,13 @@ class SourceController:
             await _to_the_end(self._send(source, producer.offset, events))
         return SourceState.FINISHED
 
-    async def _send(self, source: _Source, offset: int, events: Sequence[bytes]) -> None:
+    async def _send(self, source: Entry, offset: int, events: Sequence[bytes]) -> None:
         spec = source.spec
         ids = [f"{spec.source_id}-{number}" for number in range(source.sent, source.sent + len(events))]
         counts = await self._feed(spec.stream_id, events, ids)
         source.count(len(events), counts, offset, self._timer.now())
 
-    async def _end(self, source: _Source) -> None:
+    async def _end(self, source: Entry) -> None:
         task = source.task
         if task is not None and not task.done():
             if not task.cancelling():  # once: a second time would cut off what is on its way
@@ -266,68 +245,8 @@ class SourceController:
         """Run blocking work on a thread, to its end even when the source is stopped meanwhile."""
         return await _to_the_end(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
-    def _status(self, source: _Source) -> SourceStatus:
+    def _status(self, source: Entry) -> SourceStatus:
         return source.status(self._timer.now())
-
-
-class _Source:
-    """One source: what it was told, how far it came, and its task."""
-
-    def __init__(self, spec: SourceSpec) -> None:
-        self.spec = spec
-        self.faults: list[tuple[FaultStatus, Fault]] = []
-        self.task: asyncio.Task[None] | None = None
-        self.sent = 0
-        self.offset = 0
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._state = SourceState.STOPPED
-        self._error = ""
-        self._start_time = 0.0
-        self._counts = FeedCounts()
-        self._meter = Meter(0.0)
-
-    @property
-    def running(self) -> bool:
-        """Whether it sends."""
-        return self._state is SourceState.RUNNING
-
-    def begin(self, time: float, now: float) -> None:
-        """It starts."""
-        self._state, self._error, self._start_time = SourceState.RUNNING, "", time
-        self._meter = Meter(now)
-        self.ended = asyncio.get_running_loop().create_future()
-
-    def count(self, sent: int, counts: FeedCounts, offset: int, now: float) -> None:
-        """A batch arrived."""
-        before = self._counts
-        self.sent += sent
-        self.offset = offset
-        self._counts = FeedCounts(
-            healthy=before.healthy + counts.healthy,
-            healed=before.healed + counts.healed,
-            quarantined=before.quarantined + counts.quarantined,
-        )
-        self._meter.add(now, sent)
-
-    def end(self, state: SourceState, error: str = "") -> None:
-        """It ended."""
-        self._state, self._error = state, error
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    def status(self, now: float) -> SourceStatus:
-        """As it is now."""
-        return SourceStatus(
-            spec=self.spec,
-            state=self._state,
-            error=self._error,
-            start_time=self._start_time,
-            sent=self.sent,
-            healthy=self._counts.healthy,
-            healed=self._counts.healed,
-            quarantined=self._counts.quarantined,
-            measured_rate=self._meter.rate(now),
-        )
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:

@@ -134,7 +134,9 @@ class Shared:
         return self._decoder.decode(_ARRAY_32 + count.to_bytes(4, "big") + self._page[_MARKS : _MARKS + used])
 
     def close(self) -> None:
-        """Let the memory go."""
+        """Let the memory go; once is enough."""
+        if self._map.closed:
+            return
         self.marks.release()
         self._page.release()
         self._map.close()

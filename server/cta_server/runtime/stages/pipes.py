@@ -7,6 +7,9 @@ even when a program that a stage started still holds an end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from typing import Any, Final, cast
 
 _LINES: Final = 20
@@ -28,13 +31,17 @@ class Pipes(asyncio.SubprocessProtocol):
         self._received = bytearray()
         self._answer: asyncio.Future[bytes] | None = None
         self._gone = False
-        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the process has ended."""
+        self._exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def busy(self) -> bool:
         """Whether an answer is due."""
         return self._answer is not None and not self._answer.done()
+
+    async def ended(self, seconds: float | None = None) -> None:
+        """Wait for the end of the process, or so many seconds."""
+        # Not by awaiting the future itself: a cancelled waiter would cancel it for all others.
+        await asyncio.wait({self._exited}, timeout=seconds)
 
     def exchange(self, frame: bytes) -> asyncio.Future[bytes]:
         """Send a frame; the future is the answer's body, or `WorkerGone`."""
@@ -69,8 +76,20 @@ class Pipes(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """See `asyncio.SubprocessProtocol`."""
         self._lost()
-        if not self.exited.done():
-            self.exited.set_result(None)
+        # What it started ends now: later its id, which is the group's, may belong to somebody else.
+        self._kill_group()
+        if not self._exited.done():
+            self._exited.set_result(None)
+
+    def kill(self) -> None:
+        """Kill the process and what it started, if it still runs."""
+        if not self._exited.done():
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        if self._transport is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._transport.get_pid(), signal.SIGKILL)
 
     def _lost(self) -> None:
         self._gone = True

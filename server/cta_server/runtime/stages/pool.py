@@ -170,6 +170,9 @@ class _Lane:
             while True:
                 while not self._jobs:
                     self._waiting.clear()
+                    if self._worker is None:  # it died: a new one is warm when the next batch comes
+                        with contextlib.suppress(OSError):  # that batch will try again, and tell
+                            await self._revive()
                     await self._waiting.wait()
                 job = self._jobs.popleft()
                 if job.finished.done():  # its caller was cancelled
@@ -196,17 +199,25 @@ class _Lane:
         if job.costly >= _MAX_COSTLY:
             job.give_up(self._failure(0, NOT_RUN, f"not tried: {job.costly} events of this batch hung or crashed"))
             return
-        if self._worker is None:
-            started = await Worker.start(self.spec)
-            if not isinstance(started, Worker):
-                job.give_up(self._not_loaded(started[0]))
-                return
-            self._worker = started
-        answer = await self._worker.run(job.next_batch())
+        worker = self._worker or await self._revive()
+        if not isinstance(worker, Worker):
+            problem = worker[0]
+            job.give_up(self._failure(problem.number, NOT_LOADED, problem.message))
+            return
+        answer = await worker.run(job.next_batch())
         job.add(answer.outcomes)
         if answer.death is not None:
             self._worker = None
             self._bury(job, answer.death)
+
+    async def _revive(self) -> Worker | tuple[LoadProblem, ...]:
+        """A new worker, or the problems that prevent it."""
+        started = await Worker.start(self.spec)
+        if isinstance(started, Worker):
+            self._worker = started
+        else:
+            self._log.error("worker not started", problems=[problem.message for problem in started])
+        return started
 
     def _bury(self, job: _Job, death: Death) -> None:
         """Blame the event that was running; if none was, its turn comes again."""
@@ -215,17 +226,15 @@ class _Lane:
         job.costly += 1
         if death.event < 0:
             return
-        limit = f"took longer than {job.limit_s * 1000:g} ms and could not be interrupted"
-        error_type, message = (
-            (TIME_LIMIT, limit) if death.timed_out else (CRASHED, f"ended the worker process with {death.how}")
-        )
-        job.outcomes.append(self._failure(death.stage, error_type, message))
+        if death.timed_out:
+            message = f"took longer than {job.limit_s * 1000:g} ms and could not be interrupted"
+            job.outcomes.append(self._failure(death.stage, TIME_LIMIT, message))
+        else:
+            message = f"ended the worker process with {death.how}"
+            job.outcomes.append(self._failure(death.stage, CRASHED, message))
 
     def _failure(self, stage: int, error_type: str, message: str) -> StageOutcome:
         return StageOutcome(ok=False, stage=self.spec.stages[stage].name, error_type=error_type, message=message)
-
-    def _not_loaded(self, problem: LoadProblem) -> StageOutcome:
-        return self._failure(problem.number, NOT_LOADED, problem.message)
 
     async def _drop_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -61,11 +61,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Worker:
     """One process that runs one consumer's stages."""
 
-    def __init__(self, transport: asyncio.SubprocessTransport, pipes: Pipes, shared: Shared, log: object) -> None:
+    def __init__(self, transport: asyncio.SubprocessTransport, pipes: Pipes, shared: Shared) -> None:
         self._transport = transport
         self._pipes = pipes
         self._shared = shared
-        self._log = log
         self._encoder = msgspec.msgpack.Encoder()
 
     @classmethod
@@ -84,7 +83,7 @@ class Worker:
         except BaseException:
             shared.close()
             raise
-        worker = cls(transport, pipes, shared, log)
+        worker = cls(transport, pipes, shared)
         problems: tuple[LoadProblem, ...] = ()
         try:
             async with asyncio.timeout(_LOAD_S):
@@ -92,7 +91,7 @@ class Worker:
         except TimeoutError:
             problems = (LoadProblem(worker._loading(), f"importing it took longer than {_LOAD_S:g} s"),)
         except WorkerGone:
-            await pipes.exited
+            await pipes.ended()
             problems = (LoadProblem(worker._loading(), f"importing it ended the process with {worker._how()}"),)
         except BaseException:
             await worker.kill()
@@ -113,8 +112,8 @@ class Worker:
             await asyncio.wait({answer}, timeout=min(watched.left(), batch.limit_s + _GRACE_S))
             if not answer.done() and watched.left() <= 0:
                 timed_out = bool(self._shared.marks[STARTED])
-                self._signal_all()
-                await self._pipes.exited
+                self._pipes.kill()
+                await self._pipes.ended()
         try:
             msgspec.msgpack.decode(answer.result(), type=Done)
         except (WorkerGone, msgspec.DecodeError):
@@ -126,13 +125,13 @@ class Worker:
         stdin = self._transport.get_pipe_transport(0)
         if stdin is not None and not self._pipes.busy:
             stdin.close()
-            await asyncio.wait({self._pipes.exited}, timeout=_FAREWELL_S)
+            await self._pipes.ended(_FAREWELL_S)
         await self.kill()
 
     async def kill(self) -> None:
         """End the process and what it started, and let its memory go."""
-        self._signal_all()
-        await self._pipes.exited
+        self._pipes.kill()
+        await self._pipes.ended()
         self._transport.close()
         self._shared.close()
 
@@ -143,8 +142,8 @@ class Worker:
 
     async def _autopsy(self, *, timed_out: bool) -> Answer:
         """What the dead worker left: the outcomes it had, and what it was running."""
-        self._signal_all()
-        await self._pipes.exited
+        self._pipes.kill()
+        await self._pipes.ended()
         outcomes = self._shared.outcomes()
         event, stage = int(self._shared.marks[EVENT]), int(self._shared.marks[STAGE])
         if event != len(outcomes):  # that event has its outcome, the next one had not begun
@@ -164,11 +163,6 @@ class Worker:
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(-code).name}"
         return f"signal {-code}"
-
-    def _signal_all(self) -> None:
-        """Kill the worker and what it started: they are one process group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._transport.get_pid(), signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
