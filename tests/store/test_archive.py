@@ -272,6 +272,7 @@ def test_signatures_are_found_by_fingerprint_most_confirmed_first(archive: Archi
     archive.put_signature(signature("sig_5", confirmed=1))
     assert [one.signature_id for one in archive.find_signatures("f")] == ["sig_2", "sig_5", "sig_1"]
     assert archive.find_signatures("g") == []
+    assert archive.count_signatures() == 4
 
 
 def test_signatures_are_listed_newest_first_and_forgotten(archive: Archive) -> None:

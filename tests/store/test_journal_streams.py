@@ -79,6 +79,7 @@ def test_streams_are_listed_by_id_in_pages(journal: Journal) -> None:
     while page := journal.list_streams(after=seen[-1] if seen else "", limit=2):
         seen += [one.stream_id for one in page]
     assert seen == ["a", "b", "c", "d", "e"]
+    assert journal.count_streams() == 5
 
 
 def test_a_stream_is_deleted_with_all_that_is_its_own(journal: Journal) -> None:

@@ -102,6 +102,10 @@ class Journal(Protocol):
         """By id, ascending."""
         ...
 
+    def count_streams(self) -> int:
+        """How many there are."""
+        ...
+
     def delete_stream(self, stream_id: str, decision: DecisionEntry) -> None:
         """Deletes the stream with its adapters, incidents, held events and deliveries; signatures stay.
 
@@ -110,8 +114,9 @@ class Journal(Protocol):
         ...
 
     def put_baseline(self, stream_id: str, events: Sequence[bytes], *, append: bool) -> int:
-        """Keeps healthy events that the analyses compare with; returns how many there are. At most 10,000 are kept,
-        spread evenly.
+        """Keeps healthy events that the analyses compare with; returns how many are kept.
+
+        That is all of them up to 10,000 offered, and between 5,000 and 10,000 beyond, spread evenly over all.
         """
         ...
 
@@ -125,8 +130,10 @@ class Journal(Protocol):
 
     # incidents, transitions, effects
     def commit(self, transition: Transition) -> Committed:
-        """Writes a step of the machine. Raises `StaleRevision` when the incident moved in between. A second
-        transition with a known `request_id` writes nothing and returns the incident as it is, with no effects.
+        """Writes a step of the machine. Raises `StaleRevision` when the incident moved in between.
+
+        A second transition with a known `request_id`, or with the outcome of an effect that is finished, writes nothing
+        and returns the incident as it is, with no effects. A `request_id` stands for the incident that it moved first.
         """
         ...
 
@@ -163,7 +170,11 @@ class Journal(Protocol):
         decisions: Sequence[DecisionEntry] = (),
         request_id: str = "",
     ) -> list[AdapterRevision]:
-        """New states, in one transaction. `expected` is checked against a single change. Raises `StaleRevision`."""
+        """New states, in one transaction, at the last decision's time. With a known `request_id` nothing changes.
+
+        `expected` is checked against a single change; 0 skips the check. Raises `StaleRevision`, also for an adapter
+        that is gone.
+        """
         ...
 
     def get_adapter(self, adapter_id: str) -> AdapterRevision | None: ...
@@ -271,7 +282,7 @@ class Archive(Protocol):
     """What is many and append-only. Writes are idempotent by id."""
 
     def append_events(self, stream_id: str, events: Sequence[RecordedEvent]) -> None:
-        """Keeps recent events as one block; positions are given in order."""
+        """Keeps recent events in blocks, at the next positions of their stream, whatever positions they bring."""
         ...
 
     def recent_events(
@@ -280,10 +291,12 @@ class Archive(Protocol):
         """Newest first; `before` 0 starts at the newest."""
         ...
 
-    def trim_events(self, stream_id: str, *, keep: int) -> None: ...
+    def trim_events(self, stream_id: str, *, keep: int) -> None:
+        """Drops old events, but none of the newest `keep`; it drops whole blocks, so up to 500 more may stay."""
+        ...
 
     def put_run(self, run: Run) -> Run:
-        """Inserts. A run with a known `request_id` returns the one that exists."""
+        """Inserts. A run with a known `request_id` of its stream, or a known id, returns the one that exists."""
         ...
 
     def get_run(self, run_id: str) -> Run | None: ...
@@ -323,6 +336,10 @@ class Archive(Protocol):
         ...
 
     def list_signatures(self, *, stream_id: str = "", before: str = "", limit: int = 50) -> list[SignatureRecord]: ...
+
+    def count_signatures(self) -> int:
+        """How many are not retired."""
+        ...
 
     def delete_signature(self, signature_id: str) -> bool: ...
 

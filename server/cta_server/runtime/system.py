@@ -77,8 +77,8 @@ class System:
         totals, now = self._gates.totals(), self._clock()
         incidents = self._detector.open_incidents()
         held = await self._storage.journaled(self._storage.journal.count_held)
-        streams = await self._storage.journaled(self._storage.journal.list_streams, limit=100_000)
-        signatures = await self._storage.archived(self._storage.archive.list_signatures, limit=100_000)
+        streams = await self._storage.journaled(self._storage.journal.count_streams)
+        signatures = await self._storage.archived(self._storage.archive.count_signatures)
         return StatsNow(
             uptime=now - self._started,
             event_count=totals.events,
@@ -87,12 +87,12 @@ class System:
             quarantined_count=totals.quarantined,
             held_count=held,
             redriven_count=self.redriver.total if self.redriver else 0,
-            stream_count=len(streams),
+            stream_count=streams,
             open_incident_count=len(incidents),
             waiting_incident_count=sum(incident.state in WAITING for incident in incidents),
             event_rate=self._rate(now, totals.events),
             kill_switch_engaged=self.halted,
-            signature_count=sum(not signature.retired for signature in signatures),
+            signature_count=signatures,
         )
 
     def _rate(self, now: float, events: int) -> float:

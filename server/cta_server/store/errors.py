@@ -16,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cta_core.errors import CtaError
+from cta_server.runtime.errors import StoreDown
 
 
 class StoreError(CtaError):
@@ -49,7 +50,7 @@ class StoreCorrupt(StoreError):
     """The file is damaged, or it is not a store."""
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, StoreDown):
     """The file cannot be read or written now."""
 
 
@@ -57,8 +58,10 @@ class StoreConflict(StoreError):
     """A row contradicts one that is there."""
 
 
-class StoreClosed(StoreError):
+class StoreClosed(StoreError, StoreDown):
     """The store was closed."""
+
+    closed = True
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "the store is closed")

@@ -49,6 +49,11 @@ class Signatures(Part):
             rows = query.rows(conn, order="signature_id DESC", limit=limit)
         return [msgspec.json.decode(row[0], type=SignatureRecord) for row in rows]
 
+    def count_signatures(self) -> int:
+        """How many are not retired."""
+        with self._file.read() as conn:
+            return int(conn.execute("SELECT count(*) FROM signatures WHERE retired = 0").fetchone()[0])
+
     def delete_signature(self, signature_id: str) -> bool:
         """Forgets one; False if there was none."""
         with self._file.write() as conn:

@@ -72,6 +72,11 @@ class Streams(Part):
             rows = conn.execute(f"{_SELECT} WHERE stream_id > ? ORDER BY stream_id LIMIT ?", (after, limit)).fetchall()
         return [_stream(row) for row in rows]
 
+    def count_streams(self) -> int:
+        """How many there are."""
+        with self._file.read() as conn:
+            return int(conn.execute("SELECT count(*) FROM streams").fetchone()[0])
+
     def delete_stream(self, stream_id: str, decision: DecisionEntry) -> None:
         """Deletes the stream with its adapters, incidents, held events and deliveries; signatures stay."""
         with self._file.write() as conn:
