@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, cast, get_type_hints
 
 import msgspec
 
@@ -109,7 +109,7 @@ def _flatten(
             yield key, value
         elif key == "consumers" or any(known.startswith(f"{key}.") for known in keys):
             if isinstance(value, dict):
-                yield from _flatten(value, keys, f"{key}.", found)
+                yield from _flatten(cast("dict[str, Any]", value), keys, f"{key}.", found)
             else:
                 found.append(Violation(key, f"is a section: write [{key}] and its keys below"))
         else:
@@ -176,7 +176,8 @@ def _values(struct: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, msgspec.Struct) and not isinstance(value, ConsumerSettings):
             yield from _values(value, f"{prefix}{name}.")
         elif isinstance(value, dict):
-            yield from ((f"{prefix}{name}.{key}", member) for key, member in value.items())
+            members = cast("dict[str, Any]", value)
+            yield from ((f"{prefix}{name}.{key}", member) for key, member in members.items())
         else:
             yield f"{prefix}{name}", value
 

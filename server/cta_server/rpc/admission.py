@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
@@ -60,7 +60,7 @@ class Admission:
             raise Unavailable(draining=False)
 
     @contextmanager
-    def slot(self, name: str) -> Iterator[None]:
+    def slot(self, name: str) -> Generator[None]:
         """Counts the call while it is open. Raises `TooManyCalls`."""
         key = GROUPS.get(name)
         if key is None:

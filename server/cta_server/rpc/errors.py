@@ -19,20 +19,11 @@ from google.rpc import error_details_pb2 as rich
 from google.rpc import status_pb2
 
 from cta.v1.errors_pb2 import ErrorReason
-from cta_core.errors import CtaError, EventRefused, InvalidInput, Violation
+from cta_core.errors import EventRefused, InvalidInput, Violation
 from cta_core.machine import Halted, WrongState
 from cta_server.rpc.refusals import NotInThisVersion, PageTokenMismatch, TooManyCalls, Unauthenticated
 from cta_server.runtime import errors as runtime
 from cta_server.runtime.ports import StaleRevision
-from cta_server.store.errors import (
-    StoreClosed,
-    StoreConflict,
-    StoreCorrupt,
-    StoreError,
-    StoreLocked,
-    StoreTooNew,
-    StoreUnavailable,
-)
 
 Code = grpc.StatusCode
 
@@ -75,7 +66,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
             domain=DOMAIN,
             metadata={key: value[:MAX_METADATA] for key, value in self.metadata.items()},
         )
-        packed = []
+        packed: list[AnyMessage] = []
         for detail in (info, *self.details):
             wrapped = AnyMessage()
             wrapped.Pack(detail)
@@ -206,6 +197,18 @@ def _unavailable(error: runtime.Unavailable) -> Failure:
     )
 
 
+def _store_down(error: runtime.StoreDown) -> Failure:
+    """Without the error's text, which names files of the server; the interceptor logs it."""
+    if error.closed:
+        return _unavailable(runtime.Unavailable(draining=True))
+    return Failure(
+        code=Code.UNAVAILABLE,
+        reason="STORE_UNAVAILABLE",
+        message="the store cannot be read or written now; the server's log says why",
+        details=(_retry(STORE_RETRY),),
+    )
+
+
 def _retry(seconds: float) -> rich.RetryInfo:
     return rich.RetryInfo(retry_delay=Duration(nanos=round(seconds * 1e9) % 1_000_000_000, seconds=int(seconds)))
 
@@ -241,16 +244,11 @@ TABLE: Final[Mapping[type[BaseException], Callable[[Any], Failure]]] = {
         Code.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", lambda e: {"limit": str(e.limit)}, retry=BUSY_RETRY
     ),
     NotInThisVersion: _plain(Code.UNIMPLEMENTED, "NOT_IN_THIS_VERSION"),
-    StoreUnavailable: _plain(Code.UNAVAILABLE, "STORE_UNAVAILABLE", retry=STORE_RETRY),
-    StoreClosed: lambda _: _unavailable(runtime.Unavailable(draining=True)),
+    runtime.StoreDown: _store_down,
     Unauthenticated: _plain(Code.UNAUTHENTICATED, "UNAUTHENTICATED"),
 }
-"""Every class that is raised on purpose, and what it becomes. A subclass without a line of its own becomes what its
+"""Every class that a caller can do something about, and what it becomes. A subclass without a line becomes what its
 parent does."""
-
-FAULTS: Final = frozenset({CtaError, StoreError, StoreConflict, StoreCorrupt, StoreLocked, StoreTooNew})
-"""Classes that become INTERNAL although they are raised on purpose: the two roots, which nothing raises, and what no
-caller of an RPC can do anything about. The store refuses locked, newer and damaged files when it is opened."""
 
 LATER: Final = frozenset({"RESUME_TOKEN_EXPIRED"})
 """Reasons that the contract has and nothing raises yet: deliveries are kept for good, so no token of them expires."""

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -21,7 +21,7 @@ from grpc_status import rpc_status
 from cta_server.rpc import errors
 from cta_server.rpc.admission import Admission
 from cta_server.rpc.face import Context
-from cta_server.runtime.errors import Unavailable
+from cta_server.runtime.errors import StoreDown, Unavailable
 
 # In quotes: some of the classes that the stubs know as generic are not so at run time.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -164,8 +164,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             error_id = self._new_id("err")
             log.exception("a call failed by a fault of the server", error_id=error_id, exc_info=error)
             failure = errors.internal(error_id)
+        elif isinstance(error, StoreDown):
+            log.error("the store is down", why=str(error))
         entry.failed(failure)
-        status = rpc_status.to_status(failure.status())
+        status = rpc_status.to_status(failure.status())  # pyright: ignore  # its argument has no type
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 
@@ -198,4 +200,4 @@ async def _next(source: AsyncGenerator[Any]) -> Any:
 
 
 def _as_it_is(request: Any) -> Any:
-    return cast("Any", request)
+    return request

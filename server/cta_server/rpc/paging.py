@@ -73,11 +73,12 @@ class Page(Generic[Key]):
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             token = msgspec.msgpack.decode(base64.urlsafe_b64decode(padded), type=_Token)
+            key = msgspec.convert(token.key, type(start))
         except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
             raise PageTokenMismatch from None
-        if token.version != VERSION or token.filters != self._filters or type(token.key) is not type(start):
+        if token.version != VERSION or token.filters != self._filters:
             raise PageTokenMismatch
-        return token.key
+        return key
 
     async def collect(
         self,

@@ -12,12 +12,14 @@ CtaError (core)
 +-- RequestIdReused     the request id belongs to another content: use a new one
 +-- QuarantineFull      (transient) redrive or raise the limit, then retry
 +-- Unavailable         (transient) starting or stopping: retry
++-- StoreDown           (transient) the store cannot be read or written now: retry; errors of the store derive from it
 ports.StaleRevision     the thing changed: look again
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import ClassVar
 
 from cta_core.errors import CtaError
 
@@ -112,3 +114,10 @@ class Unavailable(CtaError):
     def __init__(self, *, draining: bool) -> None:
         self.draining = draining
         super().__init__("the server is stopping" if draining else "the server is recovering")
+
+
+class StoreDown(CtaError):
+    """The store cannot be read or written now. The store's own errors derive from it and say why."""
+
+    closed: ClassVar[bool] = False
+    """It was closed: the server is stopping."""

@@ -6,7 +6,7 @@ Converters add to it and go on with a harmless value; the servicer calls `check`
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from cta_core.errors import InvalidInput, Violation
@@ -72,7 +72,7 @@ class Problems:
 
 
 @contextlib.contextmanager
-def within(prefix: str) -> Iterator[None]:
+def within(prefix: str) -> Generator[None]:
     """Says of every violation raised inside that it sits below the field `prefix` of the request."""
     try:
         yield
