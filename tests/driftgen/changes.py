@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from driftgen.populations import Field, Population, seconds
+from driftgen.populations import Field, Population, iso, seconds
 
 Event = dict[str, Any]
 Apply = Callable[[Event], None]
@@ -457,7 +457,78 @@ def junk(rng: random.Random, population: Population, taken: set[str]) -> Change 
     return Change(f"junk {field.name}", "heal", apply, (field.name,), hold=lambda e: bool(e.pop("_junk", False)))
 
 
+def flattened(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    field = pick(rng, population, "object", taken=taken)
+    if field is None:
+        return None
+    mark = rng.choice(["_", ".", "_"])
+
+    def apply(event: Event) -> None:
+        for name, value in event.pop(field.name).items():
+            event[f"{field.name}{mark}{name}"] = value
+
+    return Change(f"flatten {field.name}", "heal", apply, (field.name,))
+
+
+def structure_renamed(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    field = pick(rng, population, "object", "array", taken=taken)
+    if field is None:
+        return None
+    new = rng.choice(field.aliases)
+    cents = rng.random() < 0.5 and field.kind == "array"
+    inner = rng.random() < 0.5 and field.kind == "array"
+
+    def apply(event: Event) -> None:
+        rename(event, field.name, new)
+        for line in event[new] if field.kind == "array" else ():
+            if cents:
+                line["unit_price_cents"] = round(line.pop("unit_price") * 100)
+            if inner:
+                line["quantity"] = line.pop("qty")
+
+    return Change(f"structure {field.name}->{new}", "either", apply, (field.name,))
+
+
+def inside(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    """A change of one member of every array element or of an object."""
+    field = pick(rng, population, "array", taken=taken)
+    if field is None:
+        return None
+    what = rng.choice(["quantity", "text", "cents", "article"])
+
+    def apply(event: Event) -> None:
+        for line in event[field.name]:
+            if what == "quantity":
+                line["quantity"] = line.pop("qty")
+            elif what == "text":
+                line["unit_price"] = json.dumps(line["unit_price"])
+            elif what == "cents":
+                line["price_cents"] = round(line.pop("unit_price") * 100)
+            else:
+                line["article_sku"] = line.pop("sku")
+
+    return Change(f"inside {what}", "heal", apply, (field.name,))
+
+
+def cased(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    if taken:
+        return None
+    style = rng.choice(["kebab", "pascal", "upper", "prefix"])
+    change: Callable[[str], str] = {
+        "kebab": lambda n: n.replace("_", "-"), "pascal": lambda n: "".join(w.capitalize() for w in n.split("_")), "upper": str.upper,
+        "prefix": lambda n: f"{population.domain}_{n}",
+    }[style]  # fmt: skip
+
+    def apply(event: Event) -> None:
+        items = [(change(key), value) for key, value in event.items()]
+        event.clear()
+        event.update(items)
+
+    return Change(f"keys {style}", "heal", apply, tuple(f.name for f in population.fields))
+
+
 HEALS: tuple[Maker, ...] = (
+    flattened, structure_renamed, inside, cased,
     renamed, renamed, renamed, opaque, camel, envelope, nested, as_text, padded, formatted, percent, cents_named, cents_silent, unit_named, unit_silent, time_form,
     time_naive, date_order, label_case, label_short, label_codes, flag_words, wrapped, joined, parted, swapped, null_words, dropped_constant, json_text, junk,
 )  # fmt: skip
@@ -560,7 +631,7 @@ def masked(rng: random.Random, population: Population, taken: set[str]) -> Chang
 
 
 def sign_lost(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    if population.domain != "bank" or "amount" in taken:
+    if population.domain != "bank" or "amount" in taken or "amount" not in {f.name for f in population.fields}:
         return None
     return Change("sign lost", "escalate", lambda e: e.update(amount=abs(e["amount"])), ("amount",), silent=True)
 
@@ -639,7 +710,75 @@ def currency_rate(rng: random.Random, population: Population, taken: set[str]) -
     return Change(f"currency {field.name} x{rate}", "escalate", apply, (field.name,))
 
 
+def role(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    """The field is gone; a new one has values of the same pool in another role."""
+    field = pick(rng, population, "ref", "label", taken=taken)
+    if field is None:
+        return None
+    new = rng.choice(["reviewed_by", "partner", "secondary_" + field.name, "requested_" + field.name, "target_" + field.name, "region_x"])
+    other = random.Random(rng.random())
+    pool: list[Any] = []
+
+    def apply(event: Event) -> None:
+        pool.append(event.pop(field.name))
+        event[new] = other.choice(pool)
+
+    return Change(f"role {field.name}->{new}", "escalate", apply, (field.name,))
+
+
+def later_time(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    """The time is gone; what came is the time of another step, a little later."""
+    field = next((f for f in population.fields if f.kind == "time" and f.name not in taken and f.name not in ("ts", "hired_on", "closed_at")), None)
+    if field is None:
+        return None
+    new = rng.choice(["processed_at", "exported_at", "synced_at", "ingested_ts"])
+    other = random.Random(rng.random())
+
+    def apply(event: Event) -> None:
+        event[new] = iso(seconds(event.pop(field.name)) + other.uniform(1, 30))
+
+    return Change(f"later time {field.name}->{new}", "escalate", apply, (field.name,))
+
+
+def truncated(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    field = pick(rng, population, "text", "ref", taken=taken)
+    if field is None:
+        return None
+    new = rng.choice(field.aliases) if field.aliases else field.name
+    return Change(f"truncated {field.name}", "escalate", lambda e: e.update({new: (e.pop(field.name) or "")[:4]}), (field.name,))
+
+
+def one_of_two(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    """Two fields of one kind are gone, and one new field is the one or the other."""
+    for one, two in (("subtotal", "total"), ("origin", "destination"), ("impressions", "clicks"), ("humidity", "pressure")):
+        if {one, two} <= {f.name for f in population.fields} and not {one, two} & taken:
+            coin = random.Random(rng.random())
+
+            def apply(event: Event, one: str = one, two: str = two) -> None:
+                a, b = event.pop(one), event.pop(two)
+                event["value"] = a if coin.random() < 0.5 else b
+
+            return Change(f"one of {one} and {two}", "escalate", apply, (one, two))
+    return None
+
+
+def aggregated(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
+    """A running sum in the place of the value."""
+    field = pick(rng, population, "money", "count", taken=taken)
+    if field is None or not field.aliases:
+        return None
+    new = rng.choice(["cumulative_" + field.name, "daily_" + field.name, field.name + "_total"])
+    state = {"sum": 0.0}
+
+    def apply(event: Event) -> None:
+        state["sum"] += event.pop(field.name)
+        event[new] = round(state["sum"], 2)
+
+    return Change(f"aggregated {field.name}", "escalate", apply, (field.name,))
+
+
 TRAPS: tuple[Maker, ...] = (
+    role, role, later_time, truncated, one_of_two, aggregated,
     gone, decoy, decoy, qualified, qualified, rounded, date_only, labels_merged, masked, sign_lost, half_scaled, two_flags, negated, bucketed, hashed, currency_rate,
 )  # fmt: skip
 

@@ -160,7 +160,41 @@ def _temperature(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> floa
     return round(r.gauss({"hall": 19.0, "cold_store": 4.0, "roof": 11.0}.get(e.get("zone", ""), 15.0), 2.5), 1)
 
 
+def _address(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "street": f"{r.choice('Main Oak Hill Lake Park Mill'.split())} St {r.randrange(1, 200)}",
+        "city": r.choice("Berlin Hamburg Wien Graz Basel Lyon".split()),
+        "zip": f"{r.randrange(10000, 99999)}",
+        "country": r.choice("DE DE DE AT CH FR".split()),
+    }
+
+
+def _lines(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"sku": f"SKU-{r.randrange(100, 160)}", "qty": 1 + int(r.expovariate(1.2)), "unit_price": round(r.lognormvariate(3, 0.7), 2)}
+        for _ in range(1 + int(r.expovariate(0.7)))
+    ]
+
+
+def _object(**types: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": kind} for name, kind in types.items()}, "required": list(types)}
+
+
 DOMAINS: dict[str, tuple[Field, ...]] = {
+    "baskets": (
+        ident("basket_id", "B-", "basketId cart_id"),
+        when("placed_at", "placedAt ordered_at created_at"),
+        derived("address", "object", _address, _object(street="string", city="string", zip="string", country="string"), "delivery_address addr"),
+        derived(
+            "lines", "array", _lines, {"type": "array", "minItems": 1, "items": _object(sku="string", qty="integer", unit_price="number")}, "items positions"
+        ),
+        derived(
+            "customer", "object", lambda r, e, w: {"id": f"C{1000 + int(60 * r.random() ** 1.7) * 7}", "vip": r.random() < 0.2}, _object(id="string", vip="boolean"), "client buyer"
+        ),
+        derived("total", "money", lambda r, e, w: round(sum(x["qty"] * x["unit_price"] for x in e["lines"]), 2), NUMBER, "total_amount sum grand_total"),
+        label("status", {"open": 5, "packed": 3, "sent": 4, "returned": 1}, "state basket_status"),
+        flag("express", 0.2, "is_express express_delivery"),
+    ),
     "retail": (
         ident("order_id", "O-", "orderId order_no order_number"),
         when("created_at", "createdAt created creation_time placed_at order_date"),
@@ -447,7 +481,7 @@ def world_of(rng: random.Random) -> dict[str, Any]:
 def population(domain: str, rng: random.Random) -> Population:
     """A domain's population with a random choice of its fields; fields that others are made from stay."""
     fields = DOMAINS[domain]
-    if rng.random() < 0.4 and domain not in ("retail", "shipping", "ads", "tickets", "people"):
+    if rng.random() < 0.4 and domain not in ("retail", "shipping", "ads", "tickets", "people", "baskets"):
         keep = max(6, len(fields) - rng.randrange(4))
         chosen = set(rng.sample(range(len(fields)), keep)) | {0, 1}
         needed = {"payments": {3}, "iot": {3}}.get(domain, set())

@@ -306,7 +306,7 @@ GENERIC: frozenset[str] = frozenset(
 QUALIFIERS: frozenset[str] = frozenset(
     (
         "previous prev prior old former next average avg mean median minimum min maximum max estimated estimate est expected planned plan "
-        "predicted forecast actual list initial final first last total sub subtotal partial remaining billed unbilled pending "
+        "predicted forecast actual target desired effective intended proposed upcoming future past recent temporary list initial final first last total sub subtotal partial remaining billed unbilled pending "
         "refunded refund raw adjusted corrected daily weekly monthly yearly annual test dummy backup shadow legacy alternate alt discount "
         "discounted approximate approx best worst cumulative delta requested confirmed reserved available feels apparent dew wet dry "
         "promised scheduled peak rolling smoothed normalized projected budget theoretical nominal simulated default preferred lifetime "

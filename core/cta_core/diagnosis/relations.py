@@ -162,7 +162,12 @@ class Relations:
 
     def ask(self, target: View, given: View) -> Relation:
         """What the neighbours say to `given` in the place of `target`."""
-        parts = [self._correlations(target, given), self._orders(target, given), self._keys(target, given)]
+        parts = [
+            self._correlations(target, given),
+            self._orders(target, given),
+            self._keys(target, given),
+            self._roles(target, given),
+        ]
         return Relation(
             support=min(8.0, sum(part.support for part in parts)),
             conflicts=tuple(conflict for part in parts for conflict in part.conflicts),
@@ -292,6 +297,38 @@ class Relations:
                 known = _by_key(list(zip(left, also, strict=True)), mine)
                 if known:
                     yield f"{path} and {other}", known, list(zip(right, too, strict=True))
+
+    def _roles(self, target: View, given: View) -> Relation:
+        """Do the values, as keys, still decide what they decided before: the zone of a device, the country of a user?"""
+        mine, theirs = by_row(target, self.healthy_count), by_row(given, self.drifted_count)
+        if mine is None or theirs is None or len(target.counts) < 4 or target.distinct_share > 0.7:
+            return Relation()
+        best = Relation()
+        for anchor in self.anchors:
+            if not anchor.healthy.labels or len(anchor.healthy.counts) < 2:
+                continue
+            left, right = by_row(anchor.healthy, self.healthy_count), by_row(anchor.drifted, self.drifted_count)
+            if left is None or right is None:
+                continue
+            known = _by_key(mine, left)
+            chance = max(anchor.healthy.counts.values()) / max(1, len(anchor.healthy.solid))
+            if not known or chance > 0.75:
+                continue
+            pairs = [
+                (known[key], value)
+                for key, value in zip(theirs, right, strict=True)
+                if not isinstance(key, (dict, list)) and key in known
+            ]
+            if len(pairs) < 20:
+                continue
+            share = sum(_equal(one, two) for one, two in pairs) / len(pairs)
+            if share >= 0.9:
+                best = Relation(
+                    support=5.0, facts=(f"decides {anchor.path} as before in {share:.0%} of {len(pairs)} events",)
+                )
+            elif share < chance + 0.15:
+                return Relation(conflicts=(f"does not decide {anchor.path} as before",), likelihood=-12.0)
+        return best
 
     def _keys(self, target: View, given: View) -> Relation:
         theirs = by_row(given, self.drifted_count)

@@ -29,9 +29,6 @@ NAME_WEIGHT = 5.0
 FIT_WEIGHT = 4.0
 """Log-odds between values that do not fit at all and values that fit."""
 
-FEW_LABELS = 7
-"""Up to here a set of labels is likely to serve several fields of a schema (countries, channels, states)."""
-
 KNOWN_NAME = 0.55
 """From here on a name counts as support of its own: half of its words and the head among them."""
 
@@ -158,8 +155,9 @@ def _weighed(target: View, source: View, pair: NamePair, recipe: Recipe, result:
         + recipe.support
         + result.support
     )
-    if not own and pair.score < 0.25 and target.labels and len(target.labels) <= FEW_LABELS:
-        # Another field may have the same few labels (two countries): they carry no match without any word of the name.
+    if not own and pair.score < 0.25 and target.distinct_share < 0.9:
+        # Values that come again belong to a kind of thing (users, countries) that may stand in several roles: without any
+        # word of the name they carry no match, unless the neighbours know the role.
         result = msgspec.structs.replace(result, support=min(result.support, 1.4))
         score = (
             NAME_WEIGHT * (pair.score - 0.4)
