@@ -14,7 +14,7 @@ import msgspec
 
 from cta_core.incident import Incident, State
 from cta_core.stream import Policy, Stream
-from cta_server.runtime.intake import BatchResult, Incoming
+from cta_server.runtime.batch import BatchResult, Incoming
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
 from cta_server.runtime.storage import Storage

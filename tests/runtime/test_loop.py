@@ -15,8 +15,8 @@ from cta_core.gate import OutcomeKind
 from cta_core.incident import State
 from cta_core.machine import AdapterState, Halted
 from cta_core.quarantine import HeldReason
+from cta_server.runtime.batch import Incoming, ReportedFailure
 from cta_server.runtime.errors import AdapterWrongState, QuarantineFull, RequestIdReused, StreamBusy
-from cta_server.runtime.intake import Incoming, ReportedFailure
 from helpers.loop import delivered, eventually, incident_in, running, send, stream
 from helpers.payments import expected, healthy, payment, raw, renamed
 

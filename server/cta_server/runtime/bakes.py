@@ -15,7 +15,7 @@ from cta_core.gate import OutcomeKind
 from cta_core.quarantine import HeldReason
 from cta_core.stream import Policy
 from cta_core.verdict import lower_bound
-from cta_server.runtime.intake import EventResult
+from cta_server.runtime.batch import EventResult
 
 KEPT: Final = 400
 """Healed events kept per bake for the comparison with the healthy profile at its end; an analysis looks at as many."""

@@ -12,19 +12,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import msgspec
-
 from cta_core.gate import Outcome, OutcomeKind
 from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason
 from cta_core.run import Run
 from cta_core.stream import Stream
 from cta_server.runtime import faultpoints
+from cta_server.runtime.batch import BatchResult, EventResult, Incoming, ReportedFailure
 from cta_server.runtime.detector import Detector, adapter_key, gate_key, stage_key
 from cta_server.runtime.errors import QuarantineFull, RequestIdReused
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
-from cta_server.runtime.ports import RecordedEvent
+from cta_server.runtime.recorder import Recorder
 from cta_server.runtime.stages.pool import StagePool
 from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
@@ -32,54 +31,6 @@ from cta_server.runtime.storage import Storage
 REMEMBERED_REQUESTS: Final = 1024
 """Answers kept in memory for retries. A client retries within seconds; at 300 batches a second this is three seconds'
 worth, and every request that held an event is in the journal anyway."""
-
-RECORDED_PER_SECOND: Final = 2000.0
-"""Events of one stream recorded per second at most, spread evenly over each batch. Analyses and canaries look at some
-hundred recent events, so five seconds of a fast stream fill the 10,000 that are kept; recording more would only
-cost."""
-
-EVIDENCE_BYTES: Final = 4096
-"""Of an event that is too large, its first bytes are kept beside its size in the history."""
-
-
-class Incoming(msgspec.Struct, frozen=True):
-    """One event as it arrives."""
-
-    raw: bytes
-    event_id: str = ""
-    event_time: float = 0.0
-
-
-class EventResult(msgspec.Struct, frozen=True):
-    """What became of one event."""
-
-    kind: OutcomeKind
-    event_id: str
-    payload: bytes = b""
-    """The event after the gate; empty when it is quarantined."""
-    adapter_id: str = ""
-    adapter_revision: int = 0
-    reason: HeldReason | None = None
-    message: str = ""
-    breaches: tuple[HeldBreach, ...] = ()
-    stage: str = ""
-
-
-class BatchResult(msgspec.Struct, frozen=True):
-    """What became of a batch, in its order."""
-
-    results: tuple[EventResult, ...]
-    revision: int
-    run_id: str = ""
-
-
-class ReportedFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """An event on which a consumer outside raised."""
-
-    event: Incoming
-    stage: str
-    error_type: str
-    message: str
 
 
 Opener = Callable[[Stream, str, str], Awaitable[None]]
@@ -104,8 +55,7 @@ class Intake:
         self._ids, self._stages, self._clock = ids, stages, clock
         self._answers: OrderedDict[str, tuple[str, BatchResult]] = OrderedDict()
         self._held: dict[str, int] = {}
-        self._allowance: dict[str, tuple[float, float]] = {}
-        self._since_trim: dict[str, int] = {}
+        self._recorder = Recorder(storage=storage, hub=hub)
         self.on_failures: Opener | None = None
         """Set by the runtime: opens incidents."""
         self.on_late: Callable[[str], None] | None = None
@@ -138,7 +88,7 @@ class Intake:
                     raise RequestIdReused(request_id)
                 return answer[1]
         named = self._name(events, request_id)
-        known = await self._known(gate, named, request_id, digest)
+        known = await self._known(gate, events, named, request_id, digest)
         outcomes = gate.gate.judge_many([event.raw for event in events])
         results = [
             known.get(event_id) or _result(event_id, event, outcome)
@@ -147,9 +97,7 @@ class Intake:
         run_id = ""
         if run_stages and gate.stream.consumer:
             run_id = await self._run(gate, results)
-        await self._settle(
-            gate, named, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known
-        )
+        await self._settle(gate, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known)
         batch = BatchResult(tuple(results), gate.revision, run_id)
         if request_id:
             self._answers[request_id] = (digest, batch)
@@ -180,7 +128,7 @@ class Intake:
             for event_id, failure in zip(named, failures, strict=True)
         ]
         before = self.held(stream_id)
-        await self._settle(gate, named, events, results, request_id=request_id, digest=digest, run_id="", known={})
+        await self._settle(gate, events, results, request_id=request_id, digest=digest, run_id="", known={})
         return self.held(stream_id) - before
 
     def _name(self, events: Sequence[Incoming], request_id: str) -> list[str]:
@@ -189,7 +137,7 @@ class Intake:
         return [event.event_id or f"{base}-{index}" for index, event in enumerate(events)]
 
     async def _known(
-        self, gate: StreamGate, named: Sequence[str], request_id: str, digest: str
+        self, gate: StreamGate, events: Sequence[Incoming], named: Sequence[str], request_id: str, digest: str
     ) -> dict[str, EventResult]:
         """Events of the batch that are or were in the quarantine: they are answered as held and never handed back
         twice.
@@ -202,7 +150,7 @@ class Intake:
             if remembered is not None and remembered != digest:
                 raise RequestIdReused(request_id)
         # The ids of a batch without a request id and without own ids are new by construction.
-        if not request_id and all(event_id.startswith("evt_") for event_id in named):
+        if not request_id and not any(event.event_id for event in events):
             return {}
         held = await self._storage.journaled(journal.known_events, stream_id, named)
         return {
@@ -259,7 +207,6 @@ class Intake:
     async def _settle(
         self,
         gate: StreamGate,
-        named: Sequence[str],
         events: Sequence[Incoming],
         results: Sequence[EventResult],
         *,
@@ -286,7 +233,7 @@ class Intake:
             # A promotion may have come between the gate and the hold; its redrive did not see these events.
             late = self._gates.current(stream_id) is not gate
         self._count(stream_id, results)
-        await self._record(gate, named, events, results, now)
+        await self._recorder.record(gate, events, results, now)
         if self.on_healed is not None:
             self.on_healed(stream_id, results)
         if self.on_healthy is not None and not late:
@@ -342,49 +289,6 @@ class Intake:
                 self._gates.healed_by[result.adapter_id] = self._gates.healed_by.get(result.adapter_id, 0) + 1
             else:
                 counts.quarantined += 1
-
-    async def _record(
-        self,
-        gate: StreamGate,
-        named: Sequence[str],
-        events: Sequence[Incoming],
-        results: Sequence[EventResult],
-        now: float,
-    ) -> None:
-        """Keeps an even sample as recent events, within the stream's allowance, and shows it to the tail."""
-        stream_id = gate.stream.stream_id
-        then, left = self._allowance.get(stream_id, (now, RECORDED_PER_SECOND))
-        left = min(RECORDED_PER_SECOND, left + (now - then) * RECORDED_PER_SECOND)
-        take = min(len(events), int(left))
-        self._allowance[stream_id] = (now, left - take)
-        if take == 0:
-            return
-        picked = range(len(events)) if take == len(events) else [i * len(events) // take for i in range(take)]
-        recorded = [
-            RecordedEvent(
-                position=0,
-                stream_id=stream_id,
-                event_id=named[i],
-                kind=results[i].kind.value,
-                raw=events[i].raw if len(events[i].raw) <= gate.limits.max_bytes else events[i].raw[:EVIDENCE_BYTES],
-                output=results[i].payload if results[i].kind is OutcomeKind.HEALED else b"",
-                adapter_id=results[i].adapter_id,
-                reason=results[i].reason or "",
-                message=results[i].message,
-                time=events[i].event_time or now,
-            )
-            for i in picked
-        ]
-        archive = self._storage.archive
-        await self._storage.archive_later(archive.append_events, stream_id, recorded)
-        keep = gate.stream.policy.keep_recent
-        since = self._since_trim.get(stream_id, 0) + len(recorded)
-        if since > keep // 4:
-            await self._storage.archive_later(archive.trim_events, stream_id, keep=keep)
-            since = 0
-        self._since_trim[stream_id] = since
-        if self._hub.watched:
-            self._hub.passed(recorded)
 
 
 def _digest(stream_id: str, events: Sequence[Incoming]) -> str:

@@ -15,15 +15,17 @@ from cta_core.machine import Halted
 from cta_server.runtime.adapters import Adapters
 from cta_server.runtime.analyst import Analyst
 from cta_server.runtime.bakes import Bakes
+from cta_server.runtime.batch import Incoming
 from cta_server.runtime.canaries import Canaries
 from cta_server.runtime.detector import Detector
+from cta_server.runtime.effects import Effects
 from cta_server.runtime.errors import NotFound
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.healer import Healer
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.incidents import Incidents
-from cta_server.runtime.intake import Incoming, Intake
+from cta_server.runtime.intake import Intake
 from cta_server.runtime.investigation import Investigation
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.progress import Progress
@@ -107,15 +109,22 @@ class Runtime:
             detector=self.detector,
             hub=self.hub,
             ids=self.ids,
+            bakes=self.bakes,
+            tasks=self._tasks,
+            halted=self._halted,
+            clock=clock,
+        )
+        self.effects = Effects(
+            storage=storage,
+            gates=self.gates,
             samples=self.samples,
+            healer=self.healer,
             investigation=self.investigation,
             canaries=self.canaries,
             redriver=self.redriver,
             bakes=self.bakes,
             memory=self.memory,
             progress=self.progress,
-            tasks=self._tasks,
-            halted=self._halted,
             clock=clock,
         )
         self.incidents = Incidents(storage=storage, healer=self.healer, ids=self.ids, clock=clock)
@@ -154,6 +163,7 @@ class Runtime:
 
     def _wire(self) -> None:
         """Connects the parts that call back."""
+        self.healer.on_effect = self.effects.perform
         self.intake.on_failures = self.healer.open
         self.intake.on_late = self._redrive_late
         self.intake.on_healed = self.bakes.observe

@@ -19,7 +19,7 @@ from cta_server.rpc.convert.problems import MAX_NAME, MAX_TEXT, Problems
 from cta_server.rpc.convert.scalars import seconds_of, timestamp
 from cta_server.rpc.convert.words import Words
 from cta_server.runtime.adapters import Trial
-from cta_server.runtime.intake import EventResult, Incoming, ReportedFailure
+from cta_server.runtime.batch import EventResult, Incoming, ReportedFailure
 from cta_server.runtime.ports import RecordedEvent
 
 KINDS: Final = Words(api.OutcomeKind, OutcomeKind)
