@@ -226,7 +226,7 @@ def commits() -> list[float]:
             effects=(Effect(kind=EffectKind.BAKE),),
         )
     )
-    took = []
+    took: list[float] = []
     for number in range(COMMITS):
         state = AdapterState.ACTIVE if number % 2 else AdapterState.CANARY
         step = Transition(

@@ -28,7 +28,7 @@ ROUNDS = 24
 BLOCK = 1300
 """Events of one append; more than two blocks, so that a torn append would show."""
 
-Note = Callable[[str], None]
+Note = Callable[[str], object]
 
 
 def kill_in_the_middle(work: Callable[[int, Note], None], notes: Path, seed: int) -> None:

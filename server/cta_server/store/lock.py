@@ -38,10 +38,11 @@ class StoreLock:
         """Gives the store free for others; a second call does nothing."""
         if self._fd >= 0:
             os.ftruncate(self._fd, 0)
+            fcntl.flock(self._fd, fcntl.LOCK_UN)  # at once, also for a child that did not close its copy yet
             self._forget()
 
     def _forget(self) -> None:
-        """Closes this process's descriptor, which releases the lock when no other process shares it."""
+        """Closes this process's copy of the open file."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             with contextlib.suppress(OSError):

@@ -166,6 +166,7 @@ def _archive_1(db: Database) -> None:
                 retired INTEGER NOT NULL AS (json_extract(body, '$.retired')) STORED
             ) STRICT""",
             "CREATE INDEX signatures_of_stream ON signatures (stream_id, signature_id)",
-            "CREATE INDEX signatures_by_fingerprint ON signatures (fingerprint, confirmed) WHERE retired = 0",
+            """CREATE INDEX signatures_by_fingerprint ON signatures (fingerprint, confirmed, signature_id)
+                WHERE retired = 0""",
         ),
     )

@@ -32,16 +32,17 @@ class Query:
         """Adds `column IN (values)`, unless there are none."""
         return self.where(f"{column} IN ({marks(len(values))})", *values) if values else self
 
-    def rows(self, conn: sqlite3.Connection, *, order: str, limit: int | None = None) -> list[tuple[Any, ...]]:
+    def rows(self, conn: sqlite3.Connection, *, order: str = "", limit: int | None = None) -> list[tuple[Any, ...]]:
         """All rows of the answer."""
         return self.each(conn, order=order, limit=limit).fetchall()
 
-    def each(self, conn: sqlite3.Connection, *, order: str, limit: int | None = None) -> sqlite3.Cursor:
+    def each(self, conn: sqlite3.Connection, *, order: str = "", limit: int | None = None) -> sqlite3.Cursor:
         """The rows one after the other, for a reader that may stop early."""
         parts = [self._select]
         if self._conditions:
             parts += ["WHERE", " AND ".join(self._conditions)]
-        parts += ["ORDER BY", order]
+        if order:
+            parts += ["ORDER BY", order]
         values = self._values
         if limit is not None:
             parts.append("LIMIT ?")

@@ -32,7 +32,7 @@ class Deliveries(Part):
                 for start in range(0, len(event_ids), LOOKUP):
                     query = Query("SELECT event_id, position, incident_id, state FROM held")
                     query.where("stream_id = ?", stream_id).any_of("event_id", event_ids[start : start + LOOKUP])
-                    for event_id, position, incident_id, state in query.rows(conn, order="position"):
+                    for event_id, position, incident_id, state in query.each(conn):
                         if state == HeldState.HELD:
                             held[stream_id, event_id] = (position, incident_id)
             left: list[tuple[Delivery, int]] = []

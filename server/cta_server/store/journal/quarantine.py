@@ -68,10 +68,8 @@ class Quarantine(Part):
             if new == len(rows):
                 groups = Counter((event.stream_id, event.incident_id, HeldState.HELD) for event in events)
             else:
-                stored = conn.execute(
-                    "SELECT stream_id, incident_id, count(*) FROM held WHERE position > ? GROUP BY 1, 2", (before,)
-                )
-                groups = Counter({(stream, incident, HeldState.HELD): number for stream, incident, number in stored})
+                stored = conn.execute("SELECT stream_id, incident_id FROM held WHERE position > ?", (before,))
+                groups = Counter((stream, incident, HeldState.HELD) for stream, incident in stored)
             count(conn, groups)
             if request_id:
                 remember_digest(conn, request_id, digest)
@@ -89,7 +87,7 @@ class Quarantine(Part):
             for start in range(0, len(event_ids), LOOKUP):
                 ids = event_ids[start : start + LOOKUP]
                 query = Query(_SELECT).where("stream_id = ?", stream_id).any_of("event_id", ids)
-                found.update((row[2], _held(row)) for row in query.rows(conn, order="position"))
+                found.update((row[2], _held(row)) for row in query.each(conn))
         return found
 
     def list_held(
@@ -106,7 +104,7 @@ class Quarantine(Part):
         groups = _groups(stream_id, incident_id, state).where("count > 0")
         with self._file.read() as conn:
             places: list[int] = []
-            for *group, _ in groups.rows(conn, order="1"):
+            for *group, _ in groups.rows(conn):
                 query = Query("SELECT position FROM held")
                 query.where("stream_id = ? AND incident_id = ? AND state = ?", *group)
                 query.where("position > ?", after).any_of("failure_key", failure_keys)
@@ -117,7 +115,7 @@ class Quarantine(Part):
     def count_held(self, *, stream_id: str = "", incident_id: str = "", state: HeldState = HeldState.HELD) -> int:
         """How many events there are, from the counts: it does not look at the events."""
         with self._file.read() as conn:
-            return sum(row[-1] for row in _groups(stream_id, incident_id, state).each(conn, order="1"))
+            return sum(row[-1] for row in _groups(stream_id, incident_id, state).each(conn))
 
     def assign(self, stream_id: str, failure_keys: Sequence[str], incident_id: str) -> int:
         """Held events with these keys and no incident join one; returns how many."""
