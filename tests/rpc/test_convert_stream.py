@@ -54,7 +54,7 @@ POLICIES = st.builds(
     max_depth=COUNTS,
     max_quarantined=COUNTS,
     keep_recent=COUNTS,
-)
+).filter(lambda policy: not list(policy.problems()))
 
 
 @given(core=POLICIES)

@@ -25,11 +25,11 @@ def violations(
 def test_later_places_win_and_the_origin_of_each_value_is_known(tmp_path: Path) -> None:
     """Defaults give way to the file, the file to the environment, the environment to flags."""
     file = tmp_path / "cta.toml"
-    file.write_text('[server]\nhost = "::1"\nport = 1\n[limits]\nwatches = 7\n[policy.canary]\nmax_events = 10\n')
+    file.write_text('[server]\nhost = "::1"\nport = 1\n[limits]\nwatches = 7\n[policy.canary]\nmax_events = 500\n')
     made = load(file, {"CTA_SERVER_PORT": "2", "CTA_LOG_LEVEL": "debug"}, {"log.level": "error"})
     settings = made.settings
     assert (settings.server.host, settings.server.port, settings.log.level) == ("::1", 2, "error")
-    assert (settings.limits.watches, settings.policy.canary.max_events) == (7, 10)
+    assert (settings.limits.watches, settings.policy.canary.max_events) == (7, 500)
     origins = {key: origin for key, _, origin in made.entries()}
     assert origins["server.host"] is Origin.FILE
     assert origins["server.port"] is Origin.ENVIRONMENT

@@ -167,7 +167,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         elif isinstance(error, StoreDown):
             log.error("the store is down", why=str(error))
         entry.failed(failure)
-        status = rpc_status.to_status(failure.status())  # pyright: ignore  # its argument has no type
+        status = rpc_status.to_status(failure.status())  # pyright: ignore[reportUnknownMemberType]
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 

@@ -101,7 +101,8 @@ class RpcServer:
             ],
         )
         self._credentials = _credentials(self._settings)
-        self._health: Any = health.aio.HealthServicer()  # pyright: ignore  # the package adds `aio` at run time
+        # The package adds `aio` at run time, where no checker sees it.
+        self._health: Any = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         self._register(Face(runtime, configuration.settings.policy), configuration)
 
     def _register(self, face: Face, configuration: Configuration) -> None:
@@ -117,7 +118,7 @@ class RpcServer:
         source_service_pb2_grpc.add_SourceServiceServicer_to_server(SourceServicer(face), server)
         stream_service_pb2_grpc.add_StreamServiceServicer_to_server(StreamServicer(face), server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(face, configuration), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # pyright: ignore  # without types
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # pyright: ignore[reportUnknownMemberType]
         if self._settings.reflection:
             _reflect(server)
 
@@ -163,7 +164,7 @@ def _reflect(server: grpc.aio.Server) -> None:
     reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,  # pyright: ignore  # its context has no type
+        servicer.ServerReflectionInfo,  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
