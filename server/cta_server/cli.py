@@ -83,7 +83,8 @@ def _configuration(
 
 def _stop_at_end_of_input() -> None:
     """Asks for a stop in order when the process at the other end of the pipe is gone, however it went."""
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: a daemon thread that holds its lock would break the interpreter's end.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

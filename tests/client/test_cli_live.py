@@ -37,16 +37,24 @@ def learned(run: Run, folder: Path, stream: str, *settings: str) -> None:
     run("streams", "learn", stream, str(shop.write(folder / "healthy.jsonl", shop.orders(300))))
 
 
+def eventually(look: Callable[[], Any]) -> Any:
+    """What a look finds, once it finds something: the loop works beside the caller."""
+    deadline = time.monotonic() + 15
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+    return found
+
+
 def incident_of(run: Run, stream: str, *states: str) -> dict[str, Any]:
     """The stream's newest incident, once it is in one of the states."""
-    deadline = time.monotonic() + 15
-    while True:
+
+    def newest() -> dict[str, Any] | None:
         found = document(run("incidents", "list", "--stream", stream, "-o", "json"))["incidents"]
-        if found and found[0]["state"].removeprefix("INCIDENT_STATE_") in states:
-            incident: dict[str, Any] = found[0]
-            return incident
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
+        return found[0] if found and found[0]["state"].removeprefix("INCIDENT_STATE_") in states else None
+
+    incident: dict[str, Any] = eventually(newest)
+    return incident
 
 
 def test_a_stream_lives_its_life(run: Run, tmp_path: Path) -> None:
@@ -149,14 +157,13 @@ def test_the_loop_is_seen_from_every_side(run: Run, tmp_path: Path) -> None:
     assert "PASS" in run("canary", "show", incident["canaryId"]).stdout
     assert incident["canaryId"] in run("canary", "list", "--adapter", adapter).stdout
 
-    signature = document(run("signatures", "list", "--stream", "loop", "-o", "json"))["signatures"][0]
+    listed = ("signatures", "list", "--stream", "loop", "-o", "json")
+    signature = eventually(lambda: document(run(*listed))["signatures"])[0]
     assert signature["confirmedCount"] == 1
     assert "/amt" in run("signatures", "show", signature["signatureId"], "-o", "json").stdout
 
-    deadline = time.monotonic() + 10
-    while document(run("events", "quarantined", "--stream", "loop", "-o", "json"))["heldCount"] != "0":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    held = ("events", "quarantined", "--stream", "loop", "-o", "json")
+    eventually(lambda: document(run(*held))["heldCount"] == "0")
     delivered = rows(run("events", "deliveries", "--stream", "loop", "-o", "json"))
     originals = [json.loads(line) for line in drifted.read_text().splitlines()]
     healed = [json.loads(event["payload"]["json"]) for event in delivered]

@@ -10,12 +10,14 @@ import importlib
 import importlib.util
 import os
 import sys
-from importlib import metadata
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from cta_client.cli import exits
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 ENTRY_POINTS: Final = "cta.commands"
 
@@ -127,7 +129,12 @@ class Root(click.Group):
 
 
 def _entry_points() -> tuple[metadata.EntryPoint, ...]:
-    return tuple(metadata.entry_points(group=ENTRY_POINTS))
+    return tuple(_metadata().entry_points(group=ENTRY_POINTS))
+
+
+def _metadata() -> Any:
+    # A tenth of a read's time, and most commands need none of it.
+    return importlib.import_module("importlib.metadata")
 
 
 def _command(found: object, name: str) -> click.Command:
@@ -140,8 +147,8 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     if not wanted:
         return
     try:
-        number = metadata.version("cta-act")
-    except metadata.PackageNotFoundError:
+        number = _metadata().version("cta-act")
+    except ImportError:
         number = "(not installed)"
     click.echo(f"cta {number}")
     ctx.exit()

@@ -39,7 +39,7 @@ def incident_lines(incident: Incident, now: float, width: int | None) -> Iterato
             ("weight", word(Severity, incident.severity).lower()),
             ("opened", f"{clock(incident.create_time)} ({ago(incident.create_time, now)})"),
             ("events", f"{count(incident.quarantined_count)} held so far, {count(incident.redriven_count)} redriven"),
-            ("found by", _found_by(incident)),
+            ("fix", _found_by(incident)),
             ("report", incident.report_id),
             ("adapter", incident.adapter_id),
             ("canary", incident.canary_id),
@@ -217,10 +217,9 @@ def canary_lines(canary: Canary, width: int | None) -> Iterator[str]:
 
 
 def item_lines(
-    name: str, text: str, width: int | None, *, cells: int | None = None, colour: str = paint.PLAIN
+    name: str, text: str, width: int | None, *, cells: int | None = None, colour: str = paint.PLAIN, column: int = 8
 ) -> Iterator[str]:
     """A short name and a text that is wrapped below itself; `cells` is the name's width when it has colours."""
-    column = 8
     size = len(name) if cells is None else cells
     start = f"{INDENT}{name}{' ' * max(column - size, 1)}"
     room = width - len(INDENT) - column if width else None

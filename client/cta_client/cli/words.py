@@ -56,7 +56,7 @@ def span(length: float) -> str:
     if length < 0.995:
         return f"{1000 * length:.0f} ms"
     if length < 59.95:
-        return f"{length:.1f} s"
+        return f"{length:.1f}".removesuffix(".0") + " s"
     whole = round(length)
     if whole < 3600:
         return _pair(whole // 60, "min", whole % 60, "s")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -44,14 +45,17 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing was lost and nothing delivered twice."""
         return not self.repeated and self.sent == self.healthy + self.healed + self.delivered + self.held
 
-    def __str__(self) -> str:
-        """The line of the books."""
-        healed = self.healed + self.delivered
-        sign = "=" if self.balanced else "does not equal"
-        return (
-            f"events in {count(self.sent)} {sign} healthy {count(self.healthy)} + healed {count(healed)} "
-            f"(of those redriven {count(self.delivered)}) + still quarantined {count(self.held)}"
+    def lines(self) -> Iterator[str]:
+        """The books, and what they prove."""
+        sign = "=" if self.balanced else "is not"
+        yield (
+            f"events in {count(self.sent)} {sign} healthy {count(self.healthy)} "
+            f"+ healed {count(self.healed + self.delivered)} + still quarantined {count(self.held)}"
         )
+        if self.repeated:
+            yield f"{count(self.repeated)} deliveries were repeated."
+        elif self.delivered:
+            yield f"Of the healed, {count(self.delivered)} came out of the quarantine, each exactly once."
 
 
 async def balance(client: Client, stream_id: str, sent: int) -> Ledger:

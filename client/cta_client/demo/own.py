@@ -70,7 +70,7 @@ async def play(client: Client, show: Show, events: Events) -> Exit:
         elif any(each.state in _PROMOTED for each in told):
             await _redriven(client, show, follower)
     books = await balance(client, STREAM, tally.events)
-    show.lines(["", str(books)])
+    show.lines(["", *books.lines()])
     if not books.balanced:
         return Exit.REFUSED
     waits = [each for each in told if each.state not in _PROMOTED]

@@ -11,12 +11,17 @@ from cta_client.cli.exits import Exit
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import Session, limit, verb
-from cta_client.cli.words import ago, clock, count, seconds, share, span, word
+from cta_client.cli.words import ago, clock, count, seconds, span, word
 
 
 def verdict_of(canary: Canary) -> str:
     """Sign and word of its verdict."""
     return paint.state(word(Verdict, canary.verdict)) or "▶ RUNNING"
+
+
+def passed_of(canary: Canary) -> str:
+    """Drifted events that passed, of all."""
+    return f"{count(canary.drifted_count - canary.failed_count)}/{count(canary.drifted_count)}"
 
 
 @click.group()
@@ -30,8 +35,7 @@ def table(now: float) -> Table[Canary]:
         columns=(
             Column("CANARY", lambda each: each.canary_id),
             Column("VERDICT", verdict_of),
-            Column("DRIFTED", lambda each: count(each.drifted_count), right=True),
-            Column("FAILING", lambda each: share(each.error_rate), right=True),
+            Column("PASSED", passed_of, right=True),
             Column("STARTED", lambda each: ago(each.create_time, now)),
             Column("STREAM", lambda each: each.stream_id, grow=True),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 
 from cta.v1.fault_service_pb2 import ClearFaultsRequest, InjectFaultRequest, ListFaultsRequest
 from cta.v1.source_pb2 import Fault, FaultKind
-from cta_client.cli import complete
+from cta_client.cli import complete, telling
 from cta_client.cli.table import Column, Table, section
 from cta_client.cli.verb import Session, verb
 from cta_client.cli.words import count, share
@@ -27,14 +27,17 @@ FAULTS: Table[Fault] = Table(
     empty="No faults. `cta faults inject SOURCE KIND` injects one.",
 )
 
-KINDS: Table[FaultKind] = Table(
-    columns=(
-        Column("KIND", lambda each: each.kind),
-        Column("WHAT IT DOES", lambda each: each.description, grow=True),
-    ),
-    note=lambda each: " · ".join(f"{name}: {text}" for name, text in sorted(each.parameters.items())),
-    empty="This server injects no faults.",
-)
+
+def kind_lines(kinds: Iterable[FaultKind], width: int | None) -> Iterator[str]:
+    """Each kind with what it does and its parameters, in full: this is what a person writes a fault from."""
+    for kind in kinds:
+        yield from telling.item_lines(kind.kind, kind.description, width, column=KIND_CELLS)
+        for name, text in sorted(kind.parameters.items()):
+            yield from telling.item_lines("", f"{name}: {text}", width, column=KIND_CELLS)
+
+
+KIND_CELLS = 16
+"""Cells of the column of kinds: the longest name and a gap."""
 
 
 @click.group()
@@ -107,7 +110,7 @@ async def list_(session: Session, *, source_id: str) -> None:
         return session.out.document(answer)
     session.out.lines(FAULTS.lines(answer.faults, session.out.width))
     session.out.lines([section("Kinds")])
-    return session.out.lines(KINDS.lines(answer.kinds, session.out.width))
+    return session.out.lines(kind_lines(answer.kinds, session.out.width))
 
 
 @verb(faults, "clear", "cta faults clear flt_...", "cta faults clear --source src_...", "cta faults clear --all")

@@ -53,10 +53,15 @@ def state_of(stream: Stream) -> str:
     return paint.state(word(StreamState, stream.state))
 
 
+def number_of(value: float) -> str:
+    """Three digits are enough to know a magnitude by; quantiles are estimates."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def values_of(field: FieldProfile) -> str:
     """Quantiles of numbers, patterns of texts."""
     if field.quantiles:
-        return " ".join(f"{value:g}" for value in field.quantiles)
+        return " ".join(number_of(value) for value in field.quantiles)
     return " ".join(field.patterns[:2])
 
 
@@ -77,12 +82,12 @@ STREAMS: Table[Stream] = Table(
 
 FIELDS: Table[FieldProfile] = Table(
     columns=(
-        Column("FIELD", lambda each: each.path, grow=True),
+        Column("FIELD", lambda each: each.path),
         Column("PRESENT", lambda each: share(each.present_share), right=True),
         Column("NULL", lambda each: share(each.null_share) if each.null_share else "", right=True),
         Column("TYPES", lambda each: " ".join(each.types)),
         Column("DISTINCT", lambda each: count(each.distinct_count), right=True),
-        Column("VALUES", values_of),
+        Column("VALUES", values_of, grow=True),
     ),
     empty="The profile has no fields.",
 )
