@@ -74,8 +74,10 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     }
     pool = _pool(case, serious)
     searcher = Searcher(relations, _witnesses(case, serious))
-    candidates = _candidates(targets, pool, case, searcher, serious, options)
+    raw = _candidates(targets, pool, case, searcher, serious, options)
+    candidates = {path: _related(rows, targets[path], searcher) for path, rows in raw.items()}
     choices = decide(candidates, targets, searcher)
+    choices = _second_pass(choices, raw, candidates, targets, relations, searcher, options)
     open_paths = _left_open(serious, explained, choices, options)
     weak = {
         path: view for path, view in targets.items()
@@ -323,8 +325,40 @@ def _candidates(
             if pairs > options.max_pairs:
                 return {}
             rows.extend(searcher.search(view, given, case.inner.of(target)))
-        rows.sort(key=lambda candidate: -candidate.score)
-        near = [row for row in rows if row.score > (rows[0].score - 6.0)][:8] if rows else []
-        related = [searcher.related(row, view) for row in near]
-        found[target] = sorted([*related, *rows[len(near) :]], key=lambda candidate: -candidate.score)
+        found[target] = rows
     return found
+
+
+NEAR = 6.0
+"""Log-odds behind the best within which the neighbours are asked: they can add and take away about that much."""
+
+
+def _related(rows: list[Candidate], view: View, searcher: Searcher) -> list[Candidate]:
+    """The candidates of a target, the best of them with what the neighbours say."""
+    ranked = sorted(rows, key=lambda candidate: -candidate.score)
+    near = [row for row in ranked if row.score > ranked[0].score - NEAR][:8]
+    asked = [searcher.related(row, view) for row in near]
+    return sorted([*asked, *ranked[len(near) :]], key=lambda candidate: -candidate.score)
+
+
+def _second_pass(
+    choices: dict[str, Choice], raw: dict[str, list[Candidate]], related: dict[str, list[Candidate]], targets: dict[str, View],
+    relations: Relations, searcher: Searcher, options: Options,
+) -> dict[str, Choice]:  # fmt: skip
+    """Sure choices become neighbours that the unsure ones are asked against."""
+    sure = {
+        path: choice for path, choice in choices.items()
+        if choice.confidence >= 0.95 and not choice.vetoes and "*" not in path and choice.candidate.name.score >= 0.6
+    }  # fmt: skip
+    unsure = [path for path in raw if raw[path] and path not in sure and "*" not in path and _doubtful(choices.get(path), options)]
+    if not sure or not unsure:
+        return choices
+    anchors = [*relations.anchors, *(Anchor(path, targets[path], choice.candidate.recipe.view) for path, choice in sure.items())]
+    wider = Searcher(Relations(anchors, relations.healthy_count, relations.drifted_count), searcher.witnesses)
+    for path in unsure:
+        related[path] = _related(raw[path], targets[path], wider)
+    return decide(related, targets, wider)
+
+
+def _doubtful(choice: Choice | None, options: Options) -> bool:
+    return choice is None or choice.confidence < options.bar
