@@ -1,7 +1,7 @@
 """A process that writes to the store is killed at any moment: what it was told is done is there, and nothing by halves.
 
-Each round forks a victim that opens the store of the rounds before, works on it as fast as it can and notes every
-answer in a file; the parent kills it after a random time, opens the store and compares.
+Each round a victim opens the store of the rounds before, works on it as fast as it can and notes every answer in a
+file; it is killed after a random time, and the store is opened and compared.
 """
 
 from __future__ import annotations
@@ -10,113 +10,64 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import msgspec
+import pytest
 
 from cta_core.incident import Incident, State
-from cta_core.machine import AdapterChange, AdapterState, Effect, EffectKind
-from cta_server.runtime.ports import PendingEffect
-from cta_server.store import SqliteArchive, SqliteJournal, open_archive, open_journal
-from helpers.stores import adapter, decision, delivery, held, incident, recorded, transition
+from cta_core.machine import AdapterState
+from cta_server.store import open_archive, open_journal
+from helpers import store_victims
+from helpers.store_victims import BLOCK
 
-ROUNDS = 24
-BLOCK = 1300
-"""Events of one append; more than two blocks, so that a torn append would show."""
-
-Note = Callable[[str], object]
+ROUNDS = 20
 
 
-def kill_in_the_middle(work: Callable[[int, Note], None], notes: Path, seed: int) -> None:
-    """Runs `work` in a child and kills that after its first note and up to 80 ms."""
-    before = notes.stat().st_size if notes.exists() else 0
-    child = os.fork()
-    if child == 0:
+class Killer:
+    """Lets victims work, and kills them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._orders: IO[str] = process.stdin
+        self._answers: IO[str] = process.stdout
+
+    def kill_in_the_middle(self, store: str, path: Path, notes: Path, seed: int) -> None:
+        """Starts a victim and kills it up to 80 ms after its first note."""
+        before = notes.stat().st_size if notes.exists() else 0
+        self._orders.write(f"{store} {path} {notes} {seed}\n")
+        self._orders.flush()
+        victim = int(self._answers.readline())
         try:
-            file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            work(seed, lambda text: os.write(file, f"{text}\n".encode()))
+            deadline = time.monotonic() + 10
+            while not notes.exists() or notes.stat().st_size == before:
+                assert time.monotonic() < deadline, "the victim did nothing"
+                time.sleep(0.001)
+            time.sleep(random.random() * 0.08)
         finally:
-            os._exit(1)
-    try:
-        deadline = time.monotonic() + 10
-        while not notes.exists() or notes.stat().st_size == before:
-            assert time.monotonic() < deadline, "the victim did nothing"
-            time.sleep(0.001)
-        time.sleep(random.random() * 0.08)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "the victim ended by itself"
+            os.kill(victim, signal.SIGKILL)
+        assert int(self._answers.readline()) == signal.SIGKILL, "the victim ended by itself"
 
 
-# --- the journal ------------------------------------------------------------------------------------------------------
-
-
-def work_on_journal(path: Path, seed: int, note: Note) -> None:
-    """Holds, opens, moves and delivers for ever. An incident has one adapter, which is active while it is PROMOTED."""
-    chance = random.Random(seed)
-    journal = open_journal(path)
-    pending = {effect.incident_id: effect for effect in journal.pending_effects()}
-    for number in count(seed * 1_000_000):
-        match chance.randrange(5):
-            case 0 | 1:
-                size = chance.randrange(1, 60)
-                ids = [f"{number}-{index}-{size}" for index in range(size)]
-                batch = [held(event_id, key=chance.choice("abc"), raw=b"x" * 300) for event_id in ids]
-                journal.hold(batch, request_id=f"batch-{number}", digest=str(size))
-                note(f"hold {number} {size}")
-            case 2:
-                effect = open_incident(journal, f"inc_{number:016d}", chance.choice("abc"))
-                pending[effect.incident_id] = effect
-                note(f"open {effect.incident_id}")
-            case 3 if pending:
-                effect = move_incident(journal, pending[chance.choice(list(pending))])
-                pending[effect.incident_id] = effect
-                note(f"move {effect.incident_id} {effect.transition}")
-            case _:
-                events = journal.list_held(limit=chance.randrange(1, 40))
-                journal.deliver([delivery(e.event_id, raw=b"healed " + e.event_id.encode()) for e in events])
-                note(" ".join(["deliver", *(event.event_id for event in events)]))
-
-
-def open_incident(journal: SqliteJournal, incident_id: str, key: str) -> PendingEffect:
-    """Opens an incident with its adapter."""
-    committed = journal.commit(
-        transition(
-            incident(incident_id, state=State.CANARY),
-            new_adapters=(adapter(f"adp_{incident_id}", state=AdapterState.CANARY),),
-            effects=(Effect(kind=EffectKind.CANARY),),
-            decisions=(decision("open", incident_id=incident_id),),
-            adopt_keys=(key,),
-            request_id=f"open-{incident_id}",
-        )
-    )
-    return committed.effects[0]
-
-
-def move_incident(journal: SqliteJournal, effect: PendingEffect) -> PendingEffect:
-    """Turns an incident and its adapter from CANARY to PROMOTED, or back."""
-    before = journal.get_incident(effect.incident_id)
-    assert before is not None
-    promoted = before.state is not State.PROMOTED
-    after = msgspec.structs.replace(
-        before, state=State.PROMOTED if promoted else State.CANARY, attempt=before.attempt + 1
-    )
-    state = AdapterState.ACTIVE if promoted else AdapterState.CANARY
-    committed = journal.commit(
-        transition(
-            after,
-            adapters=(AdapterChange(adapter_id=f"adp_{before.incident_id}", state=state),),
-            effects=(Effect(kind=EffectKind.BAKE),),
-            decisions=(decision("move", incident_id=before.incident_id),),
-            done=effect,
-        )
-    )
-    return committed.effects[0]
+@pytest.fixture
+def killer() -> Iterator[Killer]:
+    """A program that forks victims."""
+    program = [sys.executable, str(Path(store_victims.__file__))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        yield Killer(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 def check_journal(path: Path, notes: Path) -> None:
@@ -193,37 +144,22 @@ def check_notes(conn: sqlite3.Connection, notes: Path) -> None:
                 assert all(events[event_id] == "REDRIVEN" for event_id in words)
 
 
-def test_a_killed_writer_loses_nothing_and_leaves_nothing_by_halves(tmp_path: Path) -> None:
-    """Killed at any moment, two dozen times, the journal has all that it answered, whole, and its counts are true."""
+def test_a_killed_writer_loses_nothing_and_leaves_nothing_by_halves(tmp_path: Path, killer: Killer) -> None:
+    """Killed at any moment, twenty times, the journal has all that it answered, whole, and its counts are true."""
     path, notes = tmp_path / "journal.db", tmp_path / "notes"
     for seed in range(ROUNDS):
-        kill_in_the_middle(lambda seed, note: work_on_journal(path, seed, note), notes, seed)
+        killer.kill_in_the_middle("journal", path, notes, seed)
         check_journal(path, notes)
         open_journal(path).close()
     verbs = Counter(line.split()[0] for line in notes.read_text().splitlines())
     assert set(verbs) == {"hold", "open", "move", "deliver"}, "the rounds did not reach every verb"
 
 
-# --- the archive ------------------------------------------------------------------------------------------------------
-
-
-def work_on_archive(path: Path, seed: int, note: Note) -> None:
-    """Appends for ever."""
-    chance = random.Random(seed)
-    archive: SqliteArchive = open_archive(path)
-    events = [recorded(f"e{index}") for index in range(BLOCK)]
-    while True:
-        archive.append_events("orders", events)
-        note("append")
-        if chance.random() < 0.2:
-            archive.trim_events("orders", keep=BLOCK * 3)
-
-
-def test_a_killed_writer_leaves_whole_appends_in_the_archive(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_whole_appends_in_the_archive(tmp_path: Path, killer: Killer) -> None:
     """Killed at any moment, the archive has every append whole, in an unbroken row of positions."""
     path, notes = tmp_path / "archive.db", tmp_path / "notes"
     for seed in range(ROUNDS // 3):
-        kill_in_the_middle(lambda seed, note: work_on_archive(path, seed, note), notes, seed)
+        killer.kill_in_the_middle("archive", path, notes, seed)
         archive = open_archive(path)
         positions = [event.position for event in archive.recent_events("orders", limit=10**9)]
         archive.close()
