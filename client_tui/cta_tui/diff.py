@@ -1,0 +1,54 @@
+"""Two JSON texts field by field: which leaves went, came, changed and stayed. Pure; used by the before/after panes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One field of an event."""
+
+    path: str
+    """JSON Pointer."""
+    before: str | None
+    """JSON text; None where the field is not there."""
+    after: str | None
+
+    @property
+    def same(self) -> bool:
+        """Whether the field stays as it is."""
+        return self.before == self.after
+
+
+def leaves(before: str, after: str) -> list[Leaf]:
+    """Every field of either, in the order of the first text; what is new stands where its likeness went."""
+    old, new = _leaves(before), _leaves(after)
+    found = [Leaf(path, value, new.get(path)) for path, value in old.items()]
+    came = [Leaf(path, None, value) for path, value in new.items() if path not in old]
+    gone = [place for place, leaf in enumerate(found) if leaf.after is None]
+    place = gone[0] + 1 if gone else len(found)
+    return found[:place] + came + found[place:]
+
+
+def _leaves(text: str) -> dict[str, str]:
+    try:
+        root = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"": text} if text else {}
+    found: dict[str, str] = {}
+    waiting: list[tuple[str, Any]] = [("", root)]
+    while waiting:
+        path, value = waiting.pop()
+        children: Iterable[tuple[Any, Any]] = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
+        inner = [(f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}", each) for key, each in children]
+        if inner:
+            waiting.extend(reversed(inner))
+        else:
+            found[path] = json.dumps(value, ensure_ascii=False)
+    return found
