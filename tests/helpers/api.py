@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
@@ -17,12 +18,15 @@ from cta.v1 import (
     adapter_service_pb2_grpc,
     analysis_service_pb2_grpc,
     canary_service_pb2_grpc,
+    event_pb2,
     event_service_pb2_grpc,
     fault_service_pb2_grpc,
     incident_service_pb2_grpc,
     run_service_pb2_grpc,
     signature_service_pb2_grpc,
     source_service_pb2_grpc,
+    stream_pb2,
+    stream_service_pb2,
     stream_service_pb2_grpc,
     system_service_pb2_grpc,
 )
@@ -33,6 +37,7 @@ from cta_server.runtime.storage import Storage
 from cta_server.store.archive import open_archive
 from cta_server.store.journal import open_journal
 from helpers.loop import PAYMENTS
+from helpers.payments import CONTRACT, healthy
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -89,6 +94,21 @@ async def serving(folder: Path, *, recovered: bool = True, **flags: str) -> Asyn
         else:
             storage.start()
             await storage.close()
+
+
+async def payments(
+    api: Api, stream_id: str, *, learned: int = 300, consumer: str = "", bake_ms: int = 50, **policy: object
+) -> None:
+    """A stream of payments with a contract and a baseline."""
+    rules = stream_pb2.Policy()
+    rules.bake.FromMilliseconds(bake_ms)
+    for name, value in policy.items():
+        setattr(rules, name, value)
+    wanted = stream_pb2.Stream(stream_id=stream_id, contract_json=json.dumps(CONTRACT), consumer=consumer, policy=rules)
+    await api.streams.CreateStream(stream_service_pb2.CreateStreamRequest(stream=wanted))
+    if learned:
+        events = [event_pb2.Payload(json=raw.decode()) for raw in healthy(learned)]
+        await api.streams.LearnBaseline(stream_service_pb2.LearnBaselineRequest(stream_id=stream_id, events=events))
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
 
-from cta.v1 import event_pb2, stream_pb2, stream_service_pb2
-from helpers.api import Api, Server, serving
-from helpers.payments import CONTRACT, healthy
+from helpers.api import Api, Server, payments, serving
 
 _numbers = itertools.count()
 
@@ -37,20 +34,7 @@ def new_stream(api: Api) -> NewStream:
 
     async def make(*, learned: int = 300, consumer: str = "", bake_ms: int = 50, **policy: object) -> str:
         stream_id = f"payments-{next(_numbers)}"
-        rules = stream_pb2.Policy()
-        rules.bake.FromMilliseconds(bake_ms)
-        for name, value in policy.items():
-            setattr(rules, name, value)
-        await api.streams.CreateStream(
-            stream_service_pb2.CreateStreamRequest(
-                stream=stream_pb2.Stream(
-                    stream_id=stream_id, contract_json=json.dumps(CONTRACT), consumer=consumer, policy=rules
-                )
-            )
-        )
-        if learned:
-            events = [event_pb2.Payload(json=raw.decode()) for raw in healthy(learned)]
-            await api.streams.LearnBaseline(stream_service_pb2.LearnBaselineRequest(stream_id=stream_id, events=events))
+        await payments(api, stream_id, learned=learned, consumer=consumer, bake_ms=bake_ms, **policy)
         return stream_id
 
     return make

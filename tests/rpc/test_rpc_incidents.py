@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,7 +23,7 @@ from cta.v1 import (
     system_service_pb2,
 )
 from cta.v1 import incident_service_pb2 as service
-from helpers.api import Api, all_of, refused
+from helpers.api import Api, all_of, payments, refused, serving
 from helpers.payments import healthy, renamed
 from helpers.watching import proposed
 
@@ -53,59 +54,69 @@ async def incident_in(api: Api, stream_id: str, *states: str) -> incident_pb2.In
 async def broken(api: Api, new_stream: NewStream, count: int = 400, **policy: Any) -> str:
     """A stream of which so many events arrived with `amt` for `amount`."""
     stream_id = await new_stream(**policy)
-    await api.events.ProcessEvents(event_service_pb2.ProcessEventsRequest(stream_id=stream_id, bodies=renamed(count)))
+    await send(api, stream_id, count)
     return stream_id
 
 
-async def test_applying_a_fix_streams_every_phase_to_the_end(api: Api, new_stream: NewStream) -> None:
+async def send(api: Api, stream_id: str, count: int) -> None:
+    """Sends events with `amt` for `amount`."""
+    await api.events.ProcessEvents(event_service_pb2.ProcessEventsRequest(stream_id=stream_id, bodies=renamed(count)))
+
+
+async def test_applying_a_fix_streams_every_phase_to_the_end(tmp_path: Path) -> None:
     """On an incident that the loop drives it watches: report and adapter once, canary, redrive, and the end."""
-    stream_id = await broken(api, new_stream, bake_ms=600_000)  # it bakes long enough to be watched
-    found = await incident_in(api, stream_id, "DETECTED", "ANALYZING", "CANARY", "PROMOTED")
-    seen = await all_of(api.incidents.ApplyFix(service.ApplyFixRequest(incident_id=found.incident_id)))
-    last = seen[-1]
-    assert state(last.incident) in ("PROMOTED", "RESOLVED")
-    assert last.redriven_count == 400
-    assert (last.incident.quarantined_count, last.incident.redriven_count) == (400, 400)
-    assert last.canary.verdict == canary_pb2.VERDICT_PASS
-    assert sum(message.HasField("report") for message in seen) == 1
-    assert sum(message.HasField("adapter") for message in seen) == 1
-    report = next(message.report for message in seen if message.HasField("report"))
-    assert report.decision == report_pb2.DECISION_HEAL
-    assert report.fix == "rename /amt to /amount"
-    assert [item.state for item in last.incident.marks][:5] == [
-        incident_pb2.INCIDENT_STATE_DETECTED,
-        incident_pb2.INCIDENT_STATE_ANALYZING,
-        incident_pb2.INCIDENT_STATE_PATCHED,
-        incident_pb2.INCIDENT_STATE_CANARY,
-        incident_pb2.INCIDENT_STATE_PROMOTED,
-    ]
-    assert all(message.server_time.seconds for message in seen)
+    async with serving(tmp_path) as alone:  # what other tests refused is not remembered there
+        api = alone.api
+        await payments(api, "s", bake_ms=600_000)  # it bakes long enough to be watched
+        await send(api, "s", 400)
+        found = await incident_in(api, "s", "DETECTED", "ANALYZING", "CANARY", "PROMOTED")
+        seen = await all_of(api.incidents.ApplyFix(service.ApplyFixRequest(incident_id=found.incident_id)))
+        last = seen[-1]
+        assert state(last.incident) in ("PROMOTED", "RESOLVED")
+        assert last.redriven_count == 400
+        assert (last.incident.quarantined_count, last.incident.redriven_count) == (400, 400)
+        assert last.canary.verdict == canary_pb2.VERDICT_PASS
+        assert sum(message.HasField("report") for message in seen) == 1
+        assert sum(message.HasField("adapter") for message in seen) == 1
+        report = next(message.report for message in seen if message.HasField("report"))
+        assert report.decision == report_pb2.DECISION_HEAL
+        assert report.fix == "rename /amt to /amount"
+        assert [item.state for item in last.incident.marks][:5] == [
+            incident_pb2.INCIDENT_STATE_DETECTED,
+            incident_pb2.INCIDENT_STATE_ANALYZING,
+            incident_pb2.INCIDENT_STATE_PATCHED,
+            incident_pb2.INCIDENT_STATE_CANARY,
+            incident_pb2.INCIDENT_STATE_PROMOTED,
+        ]
+        assert all(message.server_time.seconds for message in seen)
 
 
-async def test_what_was_healed_is_remembered_until_it_is_deleted(api: Api, new_stream: NewStream) -> None:
+async def test_what_was_healed_is_remembered_until_it_is_deleted(tmp_path: Path) -> None:
     """The signature is listed and read, deleted with a decision, and then not found."""
-    stream_id = await broken(api, new_stream)
-    await incident_in(api, stream_id, "RESOLVED")
-    everything = signature_service_pb2.ListSignaturesRequest()
-    for _ in range(500):
-        signatures = (await api.signatures.ListSignatures(everything)).signatures
-        if signatures:
-            break
-        await asyncio.sleep(0.01)
-    # The same drift on another stream may have been learned first; then it is that one which was confirmed here.
-    signature = signatures[0]
-    assert signature.fingerprint
-    filtered = signature_service_pb2.ListSignaturesRequest(stream_id=signature.stream_id)
-    assert signature in (await api.signatures.ListSignatures(filtered)).signatures
-    get = signature_service_pb2.GetSignatureRequest(signature_id=signature.signature_id)
-    assert (await api.signatures.GetSignature(get)).signature.program == signature.program
-    delete = signature_service_pb2.DeleteSignatureRequest(signature_id=signature.signature_id, actor="ann")
-    await api.signatures.DeleteSignature(delete)
-    for call in (api.signatures.GetSignature(get), api.signatures.DeleteSignature(delete)):
-        refusal = await refused(call)
-        assert (refusal.code, refusal.reason) == (Code.NOT_FOUND, "SIGNATURE_NOT_FOUND")
-    decisions = await api.system.ListDecisions(system_service_pb2.ListDecisionsRequest(stream_id=signature.stream_id))
-    assert [(d.action, d.actor) for d in decisions.decisions][:1] == [("delete_signature", "ann")]
+    async with serving(tmp_path) as alone:  # what other tests refused is not remembered there
+        api = alone.api
+        await payments(api, "s")
+        await send(api, "s", 400)
+        await incident_in(api, "s", "RESOLVED")
+        of_stream = signature_service_pb2.ListSignaturesRequest(stream_id="s")
+        for _ in range(500):
+            signatures = (await api.signatures.ListSignatures(of_stream)).signatures
+            if signatures:
+                break
+            await asyncio.sleep(0.01)
+        (signature,) = signatures
+        assert signature.fingerprint
+        get = signature_service_pb2.GetSignatureRequest(signature_id=signature.signature_id)
+        assert (await api.signatures.GetSignature(get)).signature.program == signature.program
+        delete = signature_service_pb2.DeleteSignatureRequest(signature_id=signature.signature_id, actor="ann")
+        await api.signatures.DeleteSignature(delete)
+        for call in (api.signatures.GetSignature(get), api.signatures.DeleteSignature(delete)):
+            refusal = await refused(call)
+            assert (refusal.code, refusal.reason) == (Code.NOT_FOUND, "SIGNATURE_NOT_FOUND")
+        decisions = await api.system.ListDecisions(
+            system_service_pb2.ListDecisionsRequest(stream_id=signature.stream_id)
+        )
+        assert [(d.action, d.actor) for d in decisions.decisions][:1] == [("delete_signature", "ann")]
 
 
 async def test_a_person_brings_the_fix_of_an_escalated_incident(api: Api, new_stream: NewStream) -> None:
