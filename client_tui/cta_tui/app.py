@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
+import msgspec
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input
 
-from cta_tui import acts, messages, plans, verbs
+from cta_tui import acts, messages, plans, ready, verbs
 from cta_tui.commands import Verbs
 from cta_tui.governor import is_behind
 from cta_tui.ink import Drawing, Line, Span, fit, plain_text
@@ -26,7 +26,7 @@ from cta_tui.model import Model, apply
 from cta_tui.screens import adapters, dialogs, events, incident, overview, runs, server, signatures, sources
 from cta_tui.screens.screenful import Screenful
 from cta_tui.theme import THEMES
-from cta_tui.widgets import guide, stage_strip, top_bar
+from cta_tui.widgets import guide, stage_strip, today, top_bar
 from cta_tui.widgets.footer import Footer
 from cta_tui.widgets.pane import Pane
 from cta_tui.words import count
@@ -72,10 +72,13 @@ class ControlRoom(App[None]):
     TITLE = "CTA-ACT"
     COMMANDS: ClassVar = {Verbs}
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (80, "-normal"), (120, "-wide"), (160, "-huge")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (40, "-tall")]
+    # Textual declares these two as instance variables, so that ClassVar is not for us to say.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide"), (160, "-huge")]  # noqa: RUF012 - see above
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - see above
     BINDINGS: ClassVar = [
-        Binding(",".join([verb.key, *([verb.also] if verb.also else [])]), f"press('{verb.name}')", verb.word, id=verb.name)
+        Binding(
+            ",".join([verb.key, *([verb.also] if verb.also else [])]), f"press('{verb.name}')", verb.word, id=verb.name
+        )
         for verb in verbs.VERBS
     ]
 
@@ -112,8 +115,8 @@ class ControlRoom(App[None]):
         with ContentSwitcher(initial=View.OVERVIEW.value, id="views"):
             for view in VIEWS:
                 yield view()
-        yield Pane(guide.draw, pane_id="guide", fixed=True)
         yield Input(placeholder="words, state:held, stream:orders", id="filter")
+        yield Pane(guide.draw, pane_id="guide", fixed=True)
         yield Pane(self._draw_notice, pane_id="notice", fixed=True)
         yield Footer()
 
@@ -128,7 +131,7 @@ class ControlRoom(App[None]):
     def attach(self, make: Callable[[Callable[[messages.Message], None]], Backstage], address: str = "") -> None:
         """Is fed by this from now on."""
         if address:
-            self.model = Model(address=address, at=self._clock(), story=self.model.story)
+            self.model = msgspec.structs.replace(self.model, address=address)
         self._feed = make(self.tell)
         self.run_worker(self._feed.run(), name="feed", group="feed", exclusive=True)
 
@@ -170,14 +173,11 @@ class ControlRoom(App[None]):
         room = self._room
         if room is None or not room.is_mounted:
             return
-        notice = self._notice_now()
-        guide_on = bool(self.model.story.sentence)
+        guide_on = bool(self.model.story.sentence) and self.model.guide_shown
         for name in ("bar", "strip", "guide", "notice"):
             pane = room.query_one(f"#{name}", Pane)
             if name == "guide":
                 pane.set_class(guide_on, "on")
-            if name == "notice":
-                pane.set_class(bool(notice), "on")
             pane.show(self.model)
         room.query_one(Footer).show(self.model)
 
@@ -193,8 +193,10 @@ class ControlRoom(App[None]):
             return (Span(f" {self.model.why}", "bad"),)
         return self._notice if self._clock() < self._notice_until else ()
 
-    def _draw_notice(self, _model: Model, width: int, _height: int) -> Drawing:
-        return Drawing(lines=(fit(self._notice_now(), width),))
+    def _draw_notice(self, model: Model, width: int, height: int) -> Drawing:
+        """The line above the footer: what was just said, else the balance."""
+        notice = self._notice_now()
+        return Drawing(lines=(fit(notice, width),)) if notice else today.draw(model, width, height)
 
     def say(self, words: str, style: str = "", *, undo: tuple[acts.Act, ...] = ()) -> None:
         """Shows a sentence above the footer for a while."""
@@ -243,6 +245,7 @@ class ControlRoom(App[None]):
             "theme": self._theme,
             "palette": self.action_command_palette,
             "quit": self.exit,
+            "guide": self._guide,
             "help": self._help,
         }[name]
         work()
@@ -326,8 +329,8 @@ class ControlRoom(App[None]):
             self._frozen = None
         elif self._clock() < self._notice_until and self._notice:
             self._notice_until = 0.0
-        elif self.model.story.sentence:
-            self.tell(messages.Told())
+        elif self.model.story.sentence and self.model.guide_shown:
+            self._guide()
         else:
             self._switch(self._back.pop() if self._back else View.OVERVIEW)
         self.draw()
@@ -396,6 +399,10 @@ class ControlRoom(App[None]):
         self.theme = names[(now + 1) % len(names)]
         self.say(f"Theme: {self.theme}.")
 
+    def _guide(self) -> None:
+        self.tell(messages.GuideShown(shown=not self.model.guide_shown))
+        self.draw()
+
     def _help(self) -> None:
         reasons = {verb.name: verb.ready(self.model) for verb in verbs.VERBS}
         word, told = verbs.VIEW_WORDS[self.model.view]
@@ -421,7 +428,8 @@ class ControlRoom(App[None]):
 
     def _ask(self, question: plans.Confirm, rehearsed: str) -> None:
         self.push_screen(
-            dialogs.Question(question, rehearsed), lambda yes: self._act(question.act) if yes else self.say("Nothing done.")
+            dialogs.Question(question, rehearsed),
+            lambda yes: self._act(question.act) if yes else self.say("Nothing done."),
         )
 
     async def _rehearse(self, question: plans.Confirm, rehearsal: acts.Act) -> None:
@@ -463,7 +471,7 @@ class ControlRoom(App[None]):
         """Brings what a row's sheet needs and a list does not have."""
         if pick is Pick.RUN and key in self.model.runs and not self.model.runs[key].trace:
             self._act(acts.FetchRun(run_id=key))
-        if pick is Pick.ADAPTER and key not in self.model.trials and not verbs.online(self.model):
+        if pick is Pick.ADAPTER and key not in self.model.trials and not ready.online(self.model):
             self._act(acts.TryAdapter(adapter_id=key))
 
     def _ask_for_held(self) -> None:

@@ -55,7 +55,7 @@ class Calls:
         except ClientError as error:
             raise Failed(str(error)) from error
 
-    async def _perform(self, act: Act) -> Done:  # noqa: PLR0911 - one case an act
+    async def _perform(self, act: Act) -> Done:
         match act:
             case acts.Approve() | acts.Reject() | acts.Close():
                 return await self._decide(act)

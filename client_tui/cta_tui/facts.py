@@ -13,7 +13,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all: values that never change."""
 
 
-class StreamFact(Fact):
+class StreamFact(Fact, frozen=True, kw_only=True):
     """A stream with its counts since the server started."""
 
     stream_id: str
@@ -34,7 +34,7 @@ class StreamFact(Fact):
     """Events that wait in the quarantine now."""
 
 
-class MarkFact(Fact):
+class MarkFact(Fact, frozen=True, kw_only=True):
     """A state that an incident entered."""
 
     state: str
@@ -43,7 +43,7 @@ class MarkFact(Fact):
     why: str = ""
 
 
-class IncidentFact(Fact):
+class IncidentFact(Fact, frozen=True, kw_only=True):
     """An incident."""
 
     incident_id: str
@@ -68,7 +68,7 @@ class IncidentFact(Fact):
     redriven: int = 0
 
 
-class NoteFact(Fact):
+class NoteFact(Fact, frozen=True, kw_only=True):
     """A numbered sentence: a symptom, a fact, a check."""
 
     name: str
@@ -78,7 +78,7 @@ class NoteFact(Fact):
     good: bool = True
 
 
-class ProposalFact(Fact):
+class ProposalFact(Fact, frozen=True, kw_only=True):
     """What mends one field."""
 
     target: str
@@ -88,7 +88,7 @@ class ProposalFact(Fact):
     vetoes: tuple[str, ...] = ()
 
 
-class ReadingFact(Fact):
+class ReadingFact(Fact, frozen=True, kw_only=True):
     """One of several ways to read the same events."""
 
     label: str
@@ -97,7 +97,7 @@ class ReadingFact(Fact):
     after: str = ""
 
 
-class ReportFact(Fact):
+class ReportFact(Fact, frozen=True, kw_only=True):
     """What an analysis found."""
 
     report_id: str
@@ -123,7 +123,7 @@ class ReportFact(Fact):
     seconds: float = 0.0
 
 
-class AdapterFact(Fact):
+class AdapterFact(Fact, frozen=True, kw_only=True):
     """An adapter's revision."""
 
     adapter_id: str
@@ -140,7 +140,7 @@ class AdapterFact(Fact):
     created: float = 0.0
 
 
-class CanaryFact(Fact):
+class CanaryFact(Fact, frozen=True, kw_only=True):
     """A canary so far, or with its verdict."""
 
     canary_id: str
@@ -164,7 +164,7 @@ class CanaryFact(Fact):
     failures: tuple[NoteFact, ...] = ()
 
 
-class TrialFact(Fact):
+class TrialFact(Fact, frozen=True, kw_only=True):
     """A real event before and after an adapter, in a dry run."""
 
     adapter_id: str
@@ -174,7 +174,7 @@ class TrialFact(Fact):
     message: str = ""
 
 
-class EventFact(Fact):
+class EventFact(Fact, frozen=True, kw_only=True):
     """An event that passed the gate, or waits in the quarantine."""
 
     key: str
@@ -192,7 +192,7 @@ class EventFact(Fact):
     time: float = 0.0
 
 
-class SignatureFact(Fact):
+class SignatureFact(Fact, frozen=True, kw_only=True):
     """What the loop has learned."""
 
     signature_id: str
@@ -206,7 +206,7 @@ class SignatureFact(Fact):
     retired: bool = False
 
 
-class TraceFact(Fact):
+class TraceFact(Fact, frozen=True, kw_only=True):
     """One entry of a run's trace."""
 
     kind: str
@@ -221,7 +221,7 @@ class TraceFact(Fact):
     made: str = ""
 
 
-class RunFact(Fact):
+class RunFact(Fact, frozen=True, kw_only=True):
     """One pass of a batch through a consumer's stages."""
 
     run_id: str
@@ -235,7 +235,7 @@ class RunFact(Fact):
     trace: tuple[TraceFact, ...] = ()
 
 
-class SourceFact(Fact):
+class SourceFact(Fact, frozen=True, kw_only=True):
     """A source."""
 
     source_id: str
@@ -252,7 +252,7 @@ class SourceFact(Fact):
     measured: float = 0.0
 
 
-class FaultFact(Fact):
+class FaultFact(Fact, frozen=True, kw_only=True):
     """A fault in force on a source."""
 
     fault_id: str
@@ -266,14 +266,14 @@ class FaultFact(Fact):
     seed: int = 0
 
 
-class KindFact(Fact):
+class KindFact(Fact, frozen=True, kw_only=True):
     """A kind of fault that can be injected."""
 
     kind: str
     description: str = ""
 
 
-class DecisionFact(Fact):
+class DecisionFact(Fact, frozen=True, kw_only=True):
     """One line of the log of decisions."""
 
     position: int
@@ -286,7 +286,7 @@ class DecisionFact(Fact):
     why: str = ""
 
 
-class StatsFact(Fact):
+class StatsFact(Fact, frozen=True, kw_only=True):
     """The server's counts."""
 
     uptime: float = 0.0
@@ -304,7 +304,7 @@ class StatsFact(Fact):
     signatures: int = 0
 
 
-class SettingFact(Fact):
+class SettingFact(Fact, frozen=True, kw_only=True):
     """One value of the server's configuration."""
 
     key: str
@@ -312,7 +312,7 @@ class SettingFact(Fact):
     origin: str
 
 
-class InfoFact(Fact):
+class InfoFact(Fact, frozen=True, kw_only=True):
     """What the server is."""
 
     version: str = ""

@@ -1,8 +1,8 @@
 """The only place that talks to the server: watches become messages, acts become calls.
 
-Each watch runs for as long as the feed, over as many connections as it takes: `cta_client.watches` resumes by token on a
-new channel. The counts are the heartbeat, four a second, and alone decide whether the link is live. What the API has no
-watch for (streams, sources, lists of history) is asked for once a second, and history only when the store's revision
+Each watch runs for as long as the feed, over as many connections as it takes: `cta_client.watches` resumes by token on
+a new channel. The counts are the heartbeat, four a second, and alone decide whether the link is live. What the API has
+no watch for (streams, sources, lists of history) is asked for once a second, and history only when the store's revision
 has grown. The feed decides nothing about what is shown.
 """
 
@@ -192,9 +192,7 @@ class Feed:
         adapters = await client.adapters.ListAdapters(adapter_api.ListAdaptersRequest(page_size=PAGE))
         self._tell(messages.AdaptersCame(adapters=tuple(convert.adapter(each) for each in adapters.adapters)))
         signatures = await client.signatures.ListSignatures(signature_api.ListSignaturesRequest(page_size=PAGE))
-        self._tell(
-            messages.SignaturesCame(signatures=tuple(convert.signature(each) for each in signatures.signatures))
-        )
+        self._tell(messages.SignaturesCame(signatures=tuple(convert.signature(each) for each in signatures.signatures)))
         decisions = await client.system.ListDecisions(system_api.ListDecisionsRequest(page_size=PAGE))
         self._tell(messages.DecisionsCame(decisions=tuple(convert.decision(each) for each in decisions.decisions)))
         self._asked_revision = revision

@@ -146,7 +146,7 @@ def table(
         head += [pad(Span(columns[each].title, "quiet"), widths[each], right=columns[each].right), Span(" " * GAP)]
     lines, keys = [tuple(head[:-1])], [""]
     for key, row in rows:
-        chosen = key == selected
+        chosen = bool(key) and key == selected
         spans: list[Span] = [Span("▶ " if chosen else "  ", "accent")]
         for each in shown:
             cell = row[each]

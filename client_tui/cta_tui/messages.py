@@ -38,14 +38,14 @@ class Pick(StrEnum):
     SOURCE = "source"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all."""
 
 
 # --- the connection ---------------------------------------------------------------------------------------------------
 
 
-class Heard(Message):
+class Heard(Message, frozen=True, kw_only=True):
     """The server spoke: its counts, and its clock."""
 
     stats: facts.StatsFact
@@ -56,7 +56,7 @@ class Heard(Message):
     """Seconds that the last question took, there and back."""
 
 
-class Lost(Message):
+class Lost(Message, frozen=True, kw_only=True):
     """The connection is gone; the feed goes on trying."""
 
     why: str
@@ -66,20 +66,20 @@ class Lost(Message):
     tries: int = 1
 
 
-class Refused(Message):
+class Refused(Message, frozen=True, kw_only=True):
     """The server answers, but not us; the feed goes on trying, slowly."""
 
     why: str
     at: float
 
 
-class Tick(Message):
+class Tick(Message, frozen=True, kw_only=True):
     """Time passes."""
 
     at: float
 
 
-class InfoCame(Message):
+class InfoCame(Message, frozen=True, kw_only=True):
     """What the server is."""
 
     info: facts.InfoFact
@@ -88,7 +88,7 @@ class InfoCame(Message):
 # --- the server's things ----------------------------------------------------------------------------------------------
 
 
-class IncidentsCame(Message):
+class IncidentsCame(Message, frozen=True, kw_only=True):
     """New or changed incidents, and ids of those that are gone."""
 
     incidents: tuple[facts.IncidentFact, ...] = ()
@@ -97,38 +97,38 @@ class IncidentsCame(Message):
     """The picture is whole now."""
 
 
-class StreamsCame(Message):
+class StreamsCame(Message, frozen=True, kw_only=True):
     """All streams."""
 
     streams: tuple[facts.StreamFact, ...]
     at: float
 
 
-class ReportCame(Message):
+class ReportCame(Message, frozen=True, kw_only=True):
     """A report."""
 
     report: facts.ReportFact
 
 
-class AdaptersCame(Message):
+class AdaptersCame(Message, frozen=True, kw_only=True):
     """Adapters, new or changed."""
 
     adapters: tuple[facts.AdapterFact, ...]
 
 
-class CanaryCame(Message):
+class CanaryCame(Message, frozen=True, kw_only=True):
     """A canary so far, or with its verdict."""
 
     canary: facts.CanaryFact
 
 
-class TrialCame(Message):
+class TrialCame(Message, frozen=True, kw_only=True):
     """A real event before and after an adapter."""
 
     trial: facts.TrialFact
 
 
-class EventsCame(Message):
+class EventsCame(Message, frozen=True, kw_only=True):
     """A batch of the tail, oldest first."""
 
     events: tuple[facts.EventFact, ...]
@@ -136,26 +136,26 @@ class EventsCame(Message):
     """Events that passed and are not among them."""
 
 
-class HeldCame(Message):
+class HeldCame(Message, frozen=True, kw_only=True):
     """The head of the quarantine, and how many wait in all."""
 
     events: tuple[facts.EventFact, ...]
     total: int = 0
 
 
-class SignaturesCame(Message):
+class SignaturesCame(Message, frozen=True, kw_only=True):
     """The newest signatures."""
 
     signatures: tuple[facts.SignatureFact, ...]
 
 
-class RunsCame(Message):
+class RunsCame(Message, frozen=True, kw_only=True):
     """Runs that ended."""
 
     runs: tuple[facts.RunFact, ...]
 
 
-class SourcesCame(Message):
+class SourcesCame(Message, frozen=True, kw_only=True):
     """All sources with their faults, and the kinds that can be injected."""
 
     sources: tuple[facts.SourceFact, ...]
@@ -163,7 +163,7 @@ class SourcesCame(Message):
     kinds: tuple[facts.KindFact, ...]
 
 
-class DecisionsCame(Message):
+class DecisionsCame(Message, frozen=True, kw_only=True):
     """The newest decisions."""
 
     decisions: tuple[facts.DecisionFact, ...]
@@ -172,38 +172,44 @@ class DecisionsCame(Message):
 # --- the person -------------------------------------------------------------------------------------------------------
 
 
-class ViewChosen(Message):
+class ViewChosen(Message, frozen=True, kw_only=True):
     """Another view."""
 
     view: View
 
 
-class Picked(Message):
+class Picked(Message, frozen=True, kw_only=True):
     """Something was selected in a list."""
 
     pick: Pick
     key: str
 
 
-class Filtered(Message):
+class Filtered(Message, frozen=True, kw_only=True):
     """A filter for the lists of the view; empty takes it away."""
 
     text: str
 
 
-class FollowSet(Message):
+class FollowSet(Message, frozen=True, kw_only=True):
     """The tail of events follows the newest, or stands."""
 
     follow: bool
 
 
-class HeldShown(Message):
+class HeldShown(Message, frozen=True, kw_only=True):
     """The events' view shows the quarantine instead of the tail, or the tail again."""
 
     shown: bool
 
 
-class Told(Message):
+class GuideShown(Message, frozen=True, kw_only=True):
+    """The guide is shown or hidden; the story goes on either way."""
+
+    shown: bool
+
+
+class Told(Message, frozen=True, kw_only=True):
     """A sentence of the demo's story; empty takes it away."""
 
     title: str = ""

@@ -110,6 +110,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     follow: bool = True
     held_shown: bool = False
     story: messages.Told = messages.Told()
+    guide_shown: bool = True
 
     # --- derived ------------------------------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ def matches(event: facts.EventFact, wanted: str) -> bool:
     return True
 
 
-def apply(model: Model, message: messages.Message) -> Model:  # noqa: PLR0911 - one case a message, each a line
+def apply(model: Model, message: messages.Message) -> Model:
     """The model after the message."""
     change = msgspec.structs.replace
     match message:
@@ -270,6 +271,8 @@ def apply(model: Model, message: messages.Message) -> Model:  # noqa: PLR0911 - 
             return change(model, follow=follow, picked=picked)
         case messages.HeldShown(shown=shown):
             return change(model, held_shown=shown)
+        case messages.GuideShown(shown=shown):
+            return change(model, guide_shown=shown)
         case messages.Told():
             return change(model, story=message)
         case _:

@@ -15,7 +15,7 @@ from cta_tui import acts, facts, signs
 from cta_tui.acts import Act
 from cta_tui.letters import letters
 from cta_tui.model import Model
-from cta_tui.verbs import adapter_of, source_of, stream_of
+from cta_tui.ready import adapter_of, source_of, stream_of
 from cta_tui.words import count, rate, share, short
 
 NEW_RATE: Final = 100.0
@@ -82,7 +82,11 @@ def _approve(model: Model) -> Plan | None:
     act = acts.Approve(incident_id=incident.incident_id, revision=incident.revision)
     waiting = f"{count(incident.held - incident.redriven)} held events"
     if canary is None:
-        lines = (*_steps(adapter), "Its canary runs first, and must pass.", f"Then {waiting} are redriven and delivered.")
+        lines = (
+            *_steps(adapter),
+            "Its canary runs first, and must pass.",
+            f"Then {waiting} are redriven and delivered.",
+        )
     else:
         bound = f"{count(canary.failed)} of {count(canary.drifted)} failed, at most {share(canary.error_bound)}"
         lines = (
@@ -177,7 +181,11 @@ def _promote(model: Model) -> Plan | None:
         return None
     return Confirm(
         title=f"Put {short(adapter.adapter_id)} in force on {adapter.stream_id}?",
-        lines=(*_steps(adapter), "The server refuses it unless a canary of it has passed.", "Held events are redriven."),
+        lines=(
+            *_steps(adapter),
+            "The server refuses it unless a canary of it has passed.",
+            "Held events are redriven.",
+        ),
         act=acts.Promote(adapter_id=adapter.adapter_id, revision=adapter.revision),
     )
 
@@ -232,7 +240,10 @@ def _autonomy(model: Model) -> Plan | None:
             # What it promotes meanwhile is delivered; no undo brings that back.
             done = Confirm(
                 title=f"Let the loop promote on {stream.stream_id} by itself?",
-                lines=("A fix goes into force when it is sure enough and its canary passed.", "Its bake still watches it."),
+                lines=(
+                    "A fix goes into force when it is sure enough and its canary passed.",
+                    "Its bake still watches it.",
+                ),
                 act=act,
             )
         now = "   now" if stream.autonomy == mode else ""
@@ -257,7 +268,10 @@ def _forget(model: Model) -> Plan | None:
         return None
     return Confirm(
         title=f"Forget {short(signature.signature_id)}?",
-        lines=(signature.headline, f"It was found {count(signature.hits)} times. A drift like it is analysed from nothing."),
+        lines=(
+            signature.headline,
+            f"It was found {count(signature.hits)} times. A drift like it is analysed from nothing.",
+        ),
         act=acts.DeleteSignature(signature_id=signature.signature_id),
     )
 

@@ -65,19 +65,19 @@ STYLES: Final = frozenset({"", "good", "attention", "bad", "quiet", "accent", "s
 
 def style_of(name: str, theme: Theme) -> Style:
     """The style of a name, or of several with a blank between."""
-    return _style(
-        name,
-        theme.success or theme.primary,
-        theme.warning or "yellow",
-        theme.error or "red",
-        theme.variables.get("quiet", theme.secondary or theme.foreground or "grey70"),
-        theme.accent or theme.primary,
-    )
+    colours = {
+        "good": theme.success or theme.primary,
+        "attention": theme.warning or "yellow",
+        "bad": theme.error or "red",
+        "quiet": theme.variables.get("quiet", theme.secondary or theme.foreground or "grey70"),
+        "accent": theme.accent or theme.primary,
+    }
+    return _style(name, tuple(colours.items()))
 
 
 @lru_cache(maxsize=256)
-def _style(name: str, good: str, attention: str, bad: str, quiet: str, accent: str) -> Style:
-    colours = {"good": good, "attention": attention, "bad": bad, "quiet": quiet, "accent": accent}
+def _style(name: str, table: tuple[tuple[str, str], ...]) -> Style:
+    colours = dict(table)
     style = Style()
     for part in name.split():
         if part in colours:

@@ -34,6 +34,7 @@ BEGIN, OFFLINE, SERVER = "Begin", "Without a server", "With a server"
 
 PLACES: Final[dict[str, Place]] = {
     "demo": Place(BEGIN, "cta_client.demo.command", "Show the whole loop on a server of its own, or on your events."),
+    "tui": Place(BEGIN, "", "Watch and drive the loop in a terminal, or a browser: the control room."),
     "serve": Place(BEGIN, "", "Run the server."),
     "heal": Place(OFFLINE, "cta_client.offline", "Diagnose drifted events and write the healed ones."),
     "diagnose": Place(

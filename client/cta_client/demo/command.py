@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,8 @@ PAUSE_SECONDS: Final = 1.2
 """Pause after a sentence: people read about 15 letters a second, the sentences have some 80, and half is read while
 they wait for what comes."""
 FAST_SECONDS: Final = 0.1
+ROOMS: Final = "cta.rooms"
+"""Entry points of other packages that show the demo on a whole screen: `demo(folder, pace)`."""
 
 
 @click.command(
@@ -32,7 +36,7 @@ FAST_SECONDS: Final = 0.1
     cls=Verb,
     examples=(
         "cta demo",
-        "cta demo --fast",
+        "cta demo --plain --fast",
         "cta demo --input mine.jsonl",
         "cta demo --input new.jsonl --baseline old.jsonl",
     ),
@@ -59,20 +63,51 @@ FAST_SECONDS: Final = 0.1
     metavar="SECONDS",
     help="Pause after a sentence.",
 )
+@click.option(
+    "--tui/--plain",
+    "in_room",
+    default=None,
+    help="In the control room, or told line by line. Default: the room, when this is a terminal.",
+)
 @click.option("--keep", is_flag=True, help="Keep the store and the server's log, and say where.")
-def demo(*, file: str, baseline: str, contract: bytes, fast: bool, pace: float, keep: bool) -> None:
+def demo(
+    *, file: str, baseline: str, contract: bytes, fast: bool, pace: float, in_room: bool | None, keep: bool
+) -> None:
     """Show the whole loop on a server of its own: drift, diagnosis, canary, promotion, signature, rollback.
 
     The server and its store are gone afterwards. With --input it shows what the loop makes of your own events; it then
     exits 0 when they are healthy or healed, and 4 when a person has to decide.
     """
-    show = Show(pause=FAST_SECONDS if fast else pace)
     events = _events(file, baseline, contract)
+    room = _room(in_room, told=bool(file) or fast)
+    if room is not None:
+        with _folder(keep=keep) as folder:
+            room(folder, FAST_SECONDS if fast else pace / PAUSE_SECONDS)
+        return
+    show = Show(pause=FAST_SECONDS if fast else pace)
     with _folder(keep=keep) as folder:
         exit_code = perform(lambda: _play(show, folder, events), show)
         if keep:
             show.note(f"Kept: {folder}. Go on with: cta serve --store {folder / 'store'}")
     click.get_current_context().exit(exit_code)
+
+
+def _room(wanted: bool | None, *, told: bool) -> Callable[[Path, float], None] | None:
+    """Who shows the demo on a whole screen; None when it is told line by line.
+
+    Unless the caller says so, a room is for a person at a terminal who brings nothing of their own.
+    """
+    if wanted is None and (told or not (sys.stdout.isatty() and sys.stdin.isatty())):
+        return None
+    found = next(iter(metadata.entry_points(group=ROOMS, name="demo")), None)
+    if wanted is False or (wanted is None and found is None):
+        return None
+    if found is None:
+        raise click.UsageError("There is no control room in this installation: leave --tui out.")
+    if told and wanted and click.get_current_context().params.get("file"):
+        raise click.UsageError("--input is told line by line: leave --tui out.")
+    room: Callable[[Path, float], None] = found.load()
+    return room
 
 
 async def _play(show: Show, folder: Path, events: own.Events | None) -> Exit:

@@ -1,4 +1,4 @@
-"""The dialogs: a question, a menu, a line to write, and the help. Enter never means yes; Escape and `q` always leave."""
+"""The dialogs: a question, a menu, a line to write, and the help. Enter never means yes; Escape always leaves."""
 
 from __future__ import annotations
 

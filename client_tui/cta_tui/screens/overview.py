@@ -1,4 +1,4 @@
-"""View 1, Overview: is all well, and what needs me? Streams, incidents, the chart, and the day's balance."""
+"""View 1, Overview: is all well, and what needs me? Streams, incidents, and the chart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.containers import Container, VerticalScroll
 
 from cta_tui.messages import Pick, View
 from cta_tui.screens.screenful import Screenful
-from cta_tui.widgets import canary, chart, fix, inbox, streams, today, why
+from cta_tui.widgets import canary, chart, fix, inbox, streams, why
 from cta_tui.widgets.pane import Pane
 
 
@@ -25,7 +25,6 @@ class Overview(Screenful):
             yield Pane(streams.draw, title="STREAMS", pick=Pick.STREAM, pane_id="streams")
             yield Pane(inbox.draw, title="INCIDENTS", pick=Pick.INCIDENT, pane_id="inbox")
             yield Pane(chart.draw, title="LAST MINUTES", pane_id="chart", fixed=True)
-            yield Pane(today.draw, pane_id="today", fixed=True)
         with VerticalScroll(classes="side", can_focus=False):
             yield Pane(why.draw, title="WHY", pane_id="side-why")
             yield Pane(fix.draw, title="FIX", pane_id="side-fix")

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from cta_tui.messages import Pick, View
 from cta_tui.screens.screenful import Screenful
-from cta_tui.widgets import signatures, signature_sheet
+from cta_tui.widgets import signature_sheet, signatures
 from cta_tui.widgets.pane import Pane
 
 

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from cta_tui.messages import Pick, View
 from cta_tui.screens.screenful import Screenful
-from cta_tui.widgets import sources, faults
+from cta_tui.widgets import faults, sources
 from cta_tui.widgets.pane import Pane
 
 

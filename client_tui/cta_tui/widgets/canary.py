@@ -34,14 +34,20 @@ def sheet(canary: facts.CanaryFact, width: int) -> list[Line]:
         ),
     ]
     lines += [
-        _claim("fail", f"{count(canary.failed)} of {count(canary.drifted)}", share(canary.error_rate), canary.failed == 0),
+        _claim(
+            "fail", f"{count(canary.failed)} of {count(canary.drifted)}", share(canary.error_rate), canary.failed == 0
+        ),
         _claim("at most", "95 % upper bound of it", share(canary.error_bound), canary.verdict == "PASS" or None),
         _claim("harmed", f"of {count(canary.healthy)} healthy events", count(canary.harmed), canary.harmed == 0),
         _claim("p95", "gate and stages, one event", span(canary.p95), None),
     ]
     if canary.parity_text or canary.verdict:
-        words = canary.parity_text or ("healed values belong to the healthy profile" if canary.parity else "values differ")
-        lines += named("parity", f"{'✓' if canary.parity else '×'} {words}", width, style="" if canary.parity else "bad", most=3)
+        words = canary.parity_text or (
+            "healed values belong to the healthy profile" if canary.parity else "values differ"
+        )
+        lines += named(
+            "parity", f"{'✓' if canary.parity else '×'} {words}", width, style="" if canary.parity else "bad", most=3
+        )
     sign = signs.sign_of(canary.verdict) if canary.verdict else signs.Sign("▶", "running", "attention")
     lines.append(
         (

@@ -23,7 +23,9 @@ def draw(model: Model, width: int, height: int) -> Drawing:
     start = " " * (cells - len(whole))
     lines: list[Line] = [_legend(whole)]
     for row in range(rows, 0, -1):
-        label = count(most).rjust(LABEL - 1) if row == rows else ("0".rjust(LABEL - 1) if row == 1 else " " * (LABEL - 1))
+        label = (
+            count(most).rjust(LABEL - 1) if row == rows else ("0".rjust(LABEL - 1) if row == 1 else " " * (LABEL - 1))
+        )
         lines.append((Span(f"{label} ", "quiet"), Span(start), *_row(whole, row, rows, most)))
     lines.append((Span(" " * LABEL), Span(start), *_marks(model, whole)))
     return Drawing(lines=tuple(lines))

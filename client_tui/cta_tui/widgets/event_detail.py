@@ -30,10 +30,14 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         lines += named("adapter", f"{short(event.adapter_id)}  {words}", width, most=2)
     if event.message:
         reason = event.reason.lower()
-        lines += named("held for", f"{reason}: {event.message}" if reason else event.message, width, style="bad", most=3)
+        lines += named(
+            "held for", f"{reason}: {event.message}" if reason else event.message, width, style="bad", most=3
+        )
     if event.original and event.original != event.body:
         lines += changes.lines(event.original, event.body, width, titles=("AS IT CAME", "AS IT LEFT"), same=20)
     else:
         for leaf in leaves(event.body, event.body):
-            lines += named("", f"{leaf.path}: {leaf.before}" if leaf.path else str(leaf.before), width, column=2, most=2)
+            lines += named(
+                "", f"{leaf.path}: {leaf.before}" if leaf.path else str(leaf.before), width, column=2, most=2
+            )
     return Drawing(lines=tuple(ink.fit(each, width) for each in lines))

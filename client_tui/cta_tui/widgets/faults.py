@@ -27,4 +27,3 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     for letter, kind in letters(model.kinds):
         lines += named(f"  {letter}", f"{kind.kind}: {kind.description}", width, column=5, most=2)
     return Drawing(lines=tuple(ink.fit(each, width) for each in lines))
-

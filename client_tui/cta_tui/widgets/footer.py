@@ -14,6 +14,7 @@ from cta_tui.model import Model
 from cta_tui.verbs import ALWAYS, BY_NAME, Verb, of_view
 from cta_tui.widgets.pane import Pane
 
+
 def fitting(model: Model, width: int) -> list[Verb]:
     """The verbs that have room, in their order."""
     verbs = of_view(model.view)
@@ -32,7 +33,10 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     spans: list[Span] = []
     for verb in fitting(model, width):
         able = not verb.ready(model)
-        spans += [Span(f" {verb.key}", "accent strong" if able else "quiet"), Span(f" {verb.word} ", "" if able else "quiet")]
+        spans += [
+            Span(f" {verb.key}", "accent strong" if able else "quiet"),
+            Span(f" {verb.word} ", "" if able else "quiet"),
+        ]
     return Drawing(lines=(ink.fit(tuple(spans), width),))
 
 

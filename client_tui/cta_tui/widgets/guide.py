@@ -1,4 +1,4 @@
-"""The guide: the demo's story, sentence by sentence, with the key that can be pressed now. Escape dismisses it."""
+"""The guide: the demo's story, sentence by sentence, with the key that can be pressed now. `h` or Escape hides it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cta_tui.model import Model
 def draw(model: Model, width: int, _height: int) -> Drawing:
     """Title, sentence, hint."""
     story = model.story
-    leave = "escape hides this"
+    leave = "h hides this"
     gap = max(width - ink.size(story.title) - ink.size(leave), 1)
     lines: list[Line] = [(Span(story.title, "accent strong"), Span(" " * gap), Span(leave, "quiet"))]
     lines += [(Span(text),) for text in wrap(story.sentence, max(width - 1, 10), most=2)]

@@ -45,7 +45,7 @@ def _rows(model: Model, incidents: Sequence[facts.IncidentFact]) -> Iterator[tup
         sign = signs.sign_of(each.state)
         adapter = model.adapters.get(each.adapter_id)
         what = each.question if each.state in WAITING and each.question else each.headline
-        if adapter is not None and adapter.words and each.state not in {"ESCALATED"}:
+        if adapter is not None and adapter.words and each.state != "ESCALATED":
             what = "; ".join(adapter.words)
         yield (
             each.incident_id,

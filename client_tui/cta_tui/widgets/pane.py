@@ -1,7 +1,7 @@
 """The pane: shows the lines of a drawing function, repaints those that changed, and lets one be selected.
 
-A line-API widget: only lines in sight become strips. Measured against `DataTable` on the same content at 10,000 events a
-second, that is a third of the latency and less than half of the processor. What is drawn is the drawing function's
+A line-API widget: only lines in sight become strips. Measured against `DataTable` on the same content at 10,000 events
+a second, that is a third of the latency and less than half of the processor. What is drawn is the drawing function's
 affair, when it is drawn the app's.
 """
 
@@ -17,6 +17,7 @@ from textual.geometry import Region, Size
 from textual.message import Message as TextualMessage
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from cta_tui.ink import BLANK, Drawing, Line, fit
 from cta_tui.messages import Pick
@@ -96,13 +97,16 @@ class Pane(ScrollView, can_focus=True):
         """Selects the next line that can be; scrolls where nothing can."""
         places = [place for place, key in enumerate(self._drawing.keys) if key]
         if self.pick is None or not places:
-            self.scroll_relative(y=by, animate=False)
+            # A pane that shows all its lines leaves the scrolling to what it stands in.
+            within = [each for each in (self, *self.ancestors) if isinstance(each, Widget) and each.max_scroll_y > 0]
+            for each in within[:1]:
+                each.scroll_relative(y=by, animate=False)
             return
         now = self._place()
         at = places.index(now) if now in places else (-1 if by > 0 else len(places))
         self._choose(places[max(0, min(at + by, len(places) - 1))], opened=False)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """As many lines as there are."""
         if self._model is not None and width:
             return max(len(self._draw(self._model, width, 0).lines), 1)

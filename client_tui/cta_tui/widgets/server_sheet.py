@@ -36,5 +36,11 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     lines += named("", ", ".join(info.features), width, column=2)
     lines.append((Span(" CONFIGURATION IN FORCE", "quiet strong"),))
     for each in info.settings:
-        lines += named("", f"{each.key} = {each.value}" + (f"  ({each.origin})" if each.origin != "default" else ""), width, column=2, most=2)
+        lines += named(
+            "",
+            f"{each.key} = {each.value}" + (f"  ({each.origin})" if each.origin != "default" else ""),
+            width,
+            column=2,
+            most=2,
+        )
     return Drawing(lines=tuple(ink.fit(each, width) for each in lines))

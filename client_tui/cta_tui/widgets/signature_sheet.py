@@ -8,6 +8,10 @@ from cta_tui.model import Model
 from cta_tui.words import clock, count, short, span
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{count(number)} times"
+
+
 def draw(model: Model, width: int, _height: int) -> Drawing:
     """One signature."""
     signature = model.signature
@@ -16,10 +20,17 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     lines: list[Line] = [(Span(f" {short(signature.signature_id)}", "strong"),)]
     lines += named("heals", signature.headline, width, most=3)
     lines += named("learned", f"on {signature.stream_id}, {clock(signature.created)}", width)
-    told = f"{count(signature.hits)} times, its fix stayed {count(signature.confirmed)} times, refused {count(signature.refused)}"
+    stayed = f"its fix stayed {_times(signature.confirmed)}, was refused {_times(signature.refused)}"
+    told = f"again {_times(signature.hits)}; {stayed}"
     lines += named("found", told, width, most=2)
-    lines += named("proof", "A known drift still passes its canary before anything is promoted.", width, style="quiet", most=2)
-    healed = [each for each in model.incidents.values() if each.method == "SIGNATURE" and each.stream_id == signature.stream_id]
+    lines += named(
+        "proof", "A known drift still passes its canary before anything is promoted.", width, style="quiet", most=2
+    )
+    healed = [
+        each
+        for each in model.incidents.values()
+        if each.method == "SIGNATURE" and each.stream_id == signature.stream_id
+    ]
     if healed:
         lines.append((Span(" HEALED BY MEMORY ON THIS STREAM", "quiet strong"),))
     for each in healed:

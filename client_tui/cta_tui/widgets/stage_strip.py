@@ -17,16 +17,25 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     """Two lines: the stages, and what each says."""
     incident = model.incident
     told = _notes(model, incident)
-    cells = max((width - 2) // len(signs.STRIP), 4)
+    names = [stage if width >= NARROW else stage[0] for stage in signs.STRIP]
+    own = [len(name) + 2 for name in names]
+    # What room is left goes between the stages in equal parts, so that the strip is as wide as the screen.
+    gap = max((width - 2 - sum(own)) // (len(own) - 1), 2)
     first: list[Span] = [Span(" ")]
     second: list[Span] = [Span(" ")]
-    for place, stage in enumerate(signs.STRIP):
+    for place, (stage, name) in enumerate(zip(signs.STRIP, names, strict=True)):
         sign, style = _sign(incident, place)
-        name = stage if width >= NARROW else stage[0]
-        arrow = " ▶" if place else ""
-        first += [pad(Span(f"{arrow[1:]} {sign} {name}" if place else f"{sign} {name}", style), cells)]
-        second += [pad(Span(("    " if place else "  ") + told.get(stage, ""), "quiet"), cells)]
+        last = place == len(own) - 1
+        first += [Span(f"{sign} {name}", style)]
+        if not last:
+            first += [Span(_arrow(gap), "quiet")]
+        note = Span(told.get(stage, ""), "quiet")
+        second += [note if last else pad(note, own[place] + gap)]
     return Drawing(lines=(fit(tuple(first), width), fit(tuple(second), width)))
+
+
+def _arrow(cells: int) -> str:
+    return "▶".center(cells) if cells < 7 else f" {'─' * (cells - 3)}▶ "
 
 
 def place_of(incident: facts.IncidentFact) -> int:
@@ -89,11 +98,9 @@ def _notes(model: Model, incident: facts.IncidentFact | None) -> Mapping[str, st
         notes["PROMOTE" if incident.canary_id else "CANARY"] = "your OK"
     promoted = at.get("PROMOTED")
     if promoted is not None:
-        notes["PROMOTE"] = f"in {span(promoted - begun)}"
+        notes["PROMOTE"] = span(promoted - begun)
     if incident.state == "RESOLVED" and promoted is not None:
-        notes["LEARN"] = "known now"
+        notes["LEARN"] = "known"
     elif incident.state == "PROMOTED":
         notes["LEARN"] = "baking"
     return notes
-
-

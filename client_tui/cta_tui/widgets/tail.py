@@ -13,8 +13,8 @@ COLUMNS = (
     Column("TIME", 12),
     Column("STREAM", 10, rank=3),
     Column("STATE", 11),
-    Column("EVENT", 20, grow=True),
-    Column("ID", 14, rank=2),
+    Column("EVENT", 36, grow=True),
+    Column("ID", 14, rank=4),
 )
 
 
@@ -47,7 +47,10 @@ def outcome(event: facts.EventFact) -> Span:
     if event.redriven:
         return Span("✓ redriven", "good")
     sign = signs.sign_of(event.kind)
-    return Span("· as is" if event.kind == "HEALTHY" else f"{sign.sign} {sign.word}", "" if event.kind == "HEALTHY" else sign.style)
+    return Span(
+        "· as is" if event.kind == "HEALTHY" else f"{sign.sign} {sign.word}",
+        "" if event.kind == "HEALTHY" else sign.style,
+    )
 
 
 def _rows(events: Sequence[facts.EventFact]) -> Iterator[tuple[str, Sequence[Span | str]]]:

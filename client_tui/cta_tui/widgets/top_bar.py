@@ -38,7 +38,9 @@ def _parts(model: Model) -> list[Line]:
         parts.append((Span(f"! {word}", "attention strong"),))
     else:
         parts.append((Span("✓ nothing waits for you", "good"),))
-    parts.append((Span(f"{rate(stats.rate)} "), Span(spark(tuple(b.good + b.bad for b in model.history[-8:]), 8), "good")))
+    parts.append(
+        (Span(f"{rate(stats.rate)} "), Span(spark(tuple(b.good + b.bad for b in model.history[-8:]), 8), "good"))
+    )
     if len(modes) == 1:
         mode = next(iter(modes))
         parts.append((Span(f"{signs.METERS.get(mode, '????')} {mode}"),))

@@ -1,4 +1,4 @@
-"""Why it broke: the cause, how sure the analysis is, what it weighed, the evidence, and the chain of whys."""
+"""Why it broke: the cause, how sure the analysis is, what it proposes field by field, and competing readings."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         words = "Gathering drifted events." if incident.state == "DETECTED" else "No report yet."
         return Drawing(lines=((Span(f" {words}", "quiet"),),))
     lines = [*_cause(report, width), *_proposals(report, width), *_readings(report, width)]
-    lines += _notes("SEEN", [(each.name, each.text, share(each.weight), "") for each in report.symptoms], width)
-    lines += _notes(
-        "EVIDENCE",
-        [(each.name, each.text, f"{each.weight:+.1f}", "" if each.good else "bad") for each in report.evidence],
-        width,
-    )
-    lines += _notes("WHY CHAIN", [(f"{n}.", text, "", "") for n, text in enumerate(report.whys, 1)], width)
-    lines += _notes(
-        "PROOF",
-        [("✓" if each.good else "×", f"{each.name}: {each.text}", "", "" if each.good else "bad") for each in report.proof],
-        width,
-    )
     return Drawing(lines=tuple(ink.fit(each, width) for each in lines))
 
 
@@ -73,7 +61,9 @@ def _proposals(report: facts.ReportFact, width: int) -> list[Line]:
             )
         )
         if each.runner_up:
-            lines += [(Span(" " * 21), Span(text, "quiet")) for text in wrap(f"not {each.runner_up}", max(width - 22, 10))]
+            lines += [
+                (Span(" " * 21), Span(text, "quiet")) for text in wrap(f"not {each.runner_up}", max(width - 22, 10))
+            ]
         for veto in each.vetoes:
             lines.append((Span(" " * 21), Span(f"capped: {veto}", "attention")))
     return lines
@@ -87,13 +77,4 @@ def _readings(report: facts.ReportFact, width: int) -> list[Line]:
         lines += named(f"{number}.", f"{each.label} ({share(each.confidence)})", width)
         if each.before:
             lines += named("", f"{each.before} → {each.after}", width, style="quiet", most=2)
-    return lines
-
-
-def _notes(title: str, notes: list[tuple[str, str, str, str]], width: int) -> list[Line]:
-    if not notes:
-        return []
-    lines: list[Line] = [(Span(f" {title}", "quiet strong"),)]
-    for name, text, more, style in notes:
-        lines += named(name, f"{text}  ({more})" if more else text, width, style=style, column=6)
     return lines
