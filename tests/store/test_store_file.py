@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from cta_core.errors import CtaError
 from cta_server.store import open_archive, open_journal
@@ -163,6 +163,33 @@ def test_a_file_that_is_no_store_is_refused(name: str, path: Path) -> None:
         with pytest.raises(StoreCorrupt):
             OPENERS[name](path)
     assert path.read_bytes().startswith(b"an innocent")
+
+
+def test_a_database_of_another_program_is_refused(name: str, path: Path) -> None:
+    """A database that is not this store, be it the other half of it, is refused and left as it is."""
+    path.parent.mkdir()
+    conn = sqlite3.connect(path)
+    conn.execute("CREATE TABLE notes (text)")
+    conn.commit()
+    conn.close()
+    other = path.with_name("other.db")
+    OPENERS["archive" if name == "journal" else "journal"](other).close()
+    for file in (path, other):
+        before = file.read_bytes()
+        with pytest.raises(StoreCorrupt, match="another database"):
+            OPENERS[name](file)
+        assert file.read_bytes() == before
+
+
+def test_a_file_whose_making_was_cut_short_is_made(name: str, path: Path) -> None:
+    """A process that was killed before the first tables were there leaves a file that the next one completes."""
+    path.parent.mkdir()
+    db = Database(path)
+    Migrations(name).ensure_migrations_table(db)
+    db.close()
+    store = OPENERS[name](path)
+    store.delete_stream(*(("orders", decision()) if name == "journal" else ("orders",)))
+    store.close()
 
 
 def test_a_damaged_file_is_refused(name: str, path: Path) -> None:

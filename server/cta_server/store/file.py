@@ -75,34 +75,33 @@ class StoreFile:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False, cached_statements=STATEMENTS)
         try:
+            database = Database(conn)
+            self._check(database, migrations)
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute(f"PRAGMA synchronous = {synchronous}")
             conn.execute("PRAGMA foreign_keys = ON")
             conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-            self._check(conn)
-            database = Database(conn)
-            self._migrate(database, migrations)
+            migrations.apply(database)
         except BaseException:
             conn.close()
             raise
         return database
 
-    def _check(self, conn: sqlite3.Connection) -> None:
-        """Refuses a damaged file, before anything is written to it."""
+    def _check(self, database: Database, migrations: Migrations) -> None:
+        """Refuses a file that is damaged, another's or of a newer release, before anything is changed in it."""
         if self.path.stat().st_size <= CHECKED_BYTES:
-            found = str(conn.execute("PRAGMA quick_check(1)").fetchone()[0])
+            found = str(database.conn.execute("PRAGMA quick_check(1)").fetchone()[0])
             if found != "ok":
                 raise StoreCorrupt(self.path, f"damaged ({found}); restore a copy")
-
-    def _migrate(self, database: Database, migrations: Migrations) -> None:
-        """Brings an older file up to date, and refuses a newer one before anything is changed in it."""
+        applied = [migration.name for migration in migrations.applied(database)]
+        if not applied and set(database.table_names()) - {migrations.migrations_table}:
+            raise StoreCorrupt(self.path, f"another database, not {migrations.name}; choose another data directory")
         empty = Database(memory=True)
         known = {migration.name for migration in migrations.pending(empty)}
         empty.close()
-        unknown = tuple(done.name for done in migrations.applied(database) if done.name not in known)
+        unknown = tuple(name for name in applied if name not in known)
         if unknown:
             raise StoreTooNew(self.path, unknown)
-        migrations.apply(database)
 
     def _opened(self) -> Database:
         if self._database is None:
