@@ -715,7 +715,7 @@ def role(rng: random.Random, population: Population, taken: set[str]) -> Change 
     field = pick(rng, population, "ref", "label", taken=taken)
     if field is None:
         return None
-    new = rng.choice(["reviewed_by", "partner", "secondary_" + field.name, "requested_" + field.name, "target_" + field.name, "region_x"])
+    new = rng.choice(["reviewed_by", "partner", "secondary_" + field.name, "requested_" + field.name, "target_" + field.name, "misc_x"])
     other = random.Random(rng.random())
     pool: list[Any] = []
 

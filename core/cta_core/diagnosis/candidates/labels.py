@@ -307,9 +307,22 @@ def _aligned(
             conflicts.append("the labels' meaning rests on frequencies alone")
     elif margin < 4:
         conflicts.append("two label maps are equally good")
+    if len(mapping) > FEW_CUT and _cut(mapping):
+        conflicts.append("the texts are cut, and others may be cut to the same")
     if len(wanted) > 1 and len(given) == 1 and next(iter(wanted.values())) != n:
         conflicts.append("one label is left of several")
     return mapping, support, tuple(conflicts), tuple(facts)
+
+
+FEW_CUT = 8
+"""Labels up to which codes of one length are taken for abbreviations; more of them are texts that were cut."""
+
+
+def _cut(mapping: Mapping[Any, Any]) -> bool:
+    """Are the sources the targets' beginnings, all cut to one length?"""
+    cut = [s for s, t in mapping.items() if isinstance(s, str) and isinstance(t, str) and t != s and t.startswith(s)]
+    longest = max((len(s) for s in mapping if isinstance(s, str)), default=0)
+    return len(cut) * 2 >= len(mapping) and all(len(s) == longest for s in cut)
 
 
 def _margin(cost: Floats, columns: list[int]) -> float:
