@@ -116,6 +116,9 @@ class Refused(ClientError):
         self.code, self.reason, self.violations, self.retry_after = code, reason, violations, retry_after
         self.metadata: Mapping[str, str] = metadata or {}
         told = what.rstrip(".") or "the server gives no reason"
+        if violations:
+            # The server's sentence repeats them.
+            told = "1 field is wrong" if len(violations) == 1 else f"{len(violations)} fields are wrong"
         marks = [reason or code, *(f"{key}={value}" for key, value in sorted(self.metadata.items()) if value)]
         fields = "".join(f"\n  {found.field}: {found.message}" for found in violations)
         remedy = REMEDIES.get(reason, "")

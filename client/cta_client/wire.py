@@ -16,7 +16,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import Message
 
-from cta_client.errors import from_rpc
+from cta_client.errors import Unreachable, from_rpc
 
 GRACE_SECONDS: Final = 5.0
 """How long calls on a replaced channel may still end. Longer than a unary read takes, short enough not to pile up."""
@@ -107,6 +107,8 @@ class UnaryCall(_Bound):
             return await self._now()(with_request_id(request), timeout=timeout, metadata=self._wire.metadata)
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error, self._wire.address) from error
+        except asyncio.CancelledError as error:
+            raise _replaced(error, self._wire.address) from error
 
 
 class StreamCall(_Bound):
@@ -120,8 +122,21 @@ class StreamCall(_Bound):
                 yield message
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error, self._wire.address) from error
+        except asyncio.CancelledError as error:
+            raise _replaced(error, self._wire.address) from error
         finally:
             call.cancel()
+
+
+def _replaced(error: asyncio.CancelledError, address: str) -> BaseException:
+    """What a cancelled call means: gRPC also says so to the caller when the channel below it was replaced and closed.
+
+    Only a task that somebody asks to stop may see the cancellation; any other would die of it in silence.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return error
+    return Unreachable(f"The connection to {address} was replaced.", "Repeat the call.")
 
 
 def with_request_id(request: Message) -> Message:

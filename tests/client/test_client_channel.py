@@ -124,7 +124,7 @@ def test_all_violations_are_told() -> None:
     bad = error_details_pb2.BadRequest()
     bad.field_violations.add(field="stream.stream_id", description="is empty")
     bad.field_violations.add(field="stream.policy.bake", description="is negative")
-    error = failure(grpc.StatusCode.INVALID_ARGUMENT, "2 fields are wrong", info("FIELD_INVALID"), bad)
+    error = failure(grpc.StatusCode.INVALID_ARGUMENT, "a: is empty; b: is negative", info("FIELD_INVALID"), bad)
     assert isinstance(error, errors.Invalid)
     assert [found.field for found in error.violations] == ["stream.stream_id", "stream.policy.bake"]
     assert str(error).splitlines() == [

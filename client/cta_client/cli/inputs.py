@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ def _kept(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def sink(target: str) -> Iterator[Callable[[bytes], object] | None]:
+def sink(target: str) -> Generator[Callable[[bytes], object] | None]:
     """A function that writes lines to a file, or to stdout for `-`; None when there is no target."""
     if not target:
         yield None

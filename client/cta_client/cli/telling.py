@@ -7,8 +7,8 @@ this decides their order and layout, so that a person reads what, why, what mend
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from cta.v1.adapter_pb2 import Adapter, AdapterState
 from cta.v1.canary_pb2 import Canary, Verdict
@@ -251,21 +251,27 @@ def _found_by(incident: Incident) -> str:
 
 
 def _leaves(text: str) -> dict[str, str]:
-    """Pointer and JSON text of each leaf; the whole text when it is no JSON object."""
+    """Pointer and JSON text of each leaf; the whole text when it is no JSON."""
     try:
-        root = json.loads(text)
+        root: Any = json.loads(text)
     except (ValueError, RecursionError):
         return {"": text} if text else {}
     found: dict[str, str] = {}
     waiting: list[tuple[str, Any]] = [("", root)]
     while waiting:
         path, value = waiting.pop()
-        children: Iterable[tuple[Any, Any]] = (
-            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        )
-        inner = [(f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}", each) for key, each in children]
+        inner = [(f"{path}/{key.replace('~', '~0').replace('/', '~1')}", each) for key, each in _members(value)]
         if inner:
             waiting.extend(reversed(inner))
         else:
             found[path] = json.dumps(value, ensure_ascii=False)
     return found
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:
+    """What an object or array holds, by key; nothing for other values."""
+    if isinstance(value, dict):
+        return list(cast("dict[str, Any]", value).items())
+    if isinstance(value, list):
+        return [(str(number), each) for number, each in enumerate(cast("Sequence[Any]", value))]
+    return []

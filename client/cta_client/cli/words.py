@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from cta.v1.event_pb2 import Payload
 
 if TYPE_CHECKING:
-    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper  # pyright: ignore[reportPrivateUsage] - it has no other name
 
 
 def word(enum: _EnumTypeWrapper[Any], number: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Final
 
 from cta.v1.adapter_service_pb2 import GetAdapterRequest
@@ -49,7 +49,7 @@ class Follower:
         """The last canary that was told, by incident."""
 
     @contextlib.asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
+    async def following(self) -> AsyncGenerator[None]:
         """Watches incidents and counts while the context lasts."""
         tasks = [
             asyncio.create_task(self._watch(), name="demo: watch incidents"),

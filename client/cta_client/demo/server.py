@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,7 @@ class ServerProcess:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[ServerProcess]:
+async def running(folder: Path) -> AsyncGenerator[ServerProcess]:
     """A server with its store in `folder`, on a free port of this machine; stopped at the end whatever happens."""
     port_file, log = folder / "port", folder / "server.log"
     port_file.unlink(missing_ok=True)

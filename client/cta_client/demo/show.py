@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -60,7 +60,7 @@ class Show(Output):
         return min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else 80
 
     @contextlib.contextmanager
-    def lit(self) -> Iterator[None]:
+    def lit(self) -> Generator[None]:
         """Shows the strip while the context lasts; on a terminal only."""
         if not self._console.is_terminal:
             yield

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
+import msgspec
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from cta.v1.event_pb2 import Payload
@@ -225,24 +226,15 @@ async def delete(session: Session, *, stream_id: str, force: bool, yes: bool, ac
 @click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
 async def learn(session: Session, *, stream_id: str, file: str, append: bool, actor: str) -> None:
     """Learn what healthy looks like, from JSON Lines or from the recent healthy events."""
-    call = session.client.streams.LearnBaseline
-    requests = (
-        [LearnBaselineRequest(stream_id=stream_id, append=append, actor=actor)]
-        if not file
-        else [
-            LearnBaselineRequest(
-                stream_id=stream_id,
-                append=append or bool(number),
-                actor=actor,
-                events=[Payload(data=line) for line in batch],
-            )
-            for number, batch in enumerate(inputs.batches(inputs.read(file)))
-        ]
-    )
-    if not requests:
+    call, answer = session.client.streams.LearnBaseline, None
+    if not file:
+        answer = await call(LearnBaselineRequest(stream_id=stream_id, append=append, actor=actor))
+    for batch in inputs.batches(inputs.read(file)) if file else ():
+        events = [Payload(data=line) for line in batch]
+        answer = await call(LearnBaselineRequest(stream_id=stream_id, events=events, append=append, actor=actor))
+        append = True
+    if answer is None:
         raise click.UsageError(f"{file}: there are no events in it.")
-    for request in requests:
-        answer = await call(request)
     if session.out.json:
         return session.out.document(answer)
     return session.out.note(f"The baseline of {stream_id} has {count(answer.event_count)} events.")
@@ -320,21 +312,39 @@ def lines_of(stream: Stream, session: Session) -> Iterator[str]:
 
 def _contract_lines(contract: str, width: int | None) -> Iterator[str]:
     """The fields of the top level; the whole schema is in `-o json`."""
-    try:
-        schema = json.loads(contract) if contract else {}
-    except ValueError:
-        schema = {}
     if not contract:
         yield "Send healthy events, then `cta streams learn` them, or declare one with --contract."
         return
-    required = set(schema.get("required", ()))
-    rows = [
-        (name, f"{_type_of(rule)}{'' if name in required else ', optional'}")
-        for name, rule in schema.get("properties", {}).items()
-    ]
-    yield from sheet(rows, width)
+    try:
+        schema = msgspec.json.decode(contract, type=_Schema)
+    except msgspec.DecodeError:
+        yield "A schema of another kind; -o json has it."
+        return
+    yield from sheet(
+        (
+            (name, f"{_type_of(rule)}{'' if name in schema.required else ', optional'}")
+            for name, rule in schema.properties.items()
+        ),
+        width,
+    )
 
 
-def _type_of(rule: object) -> str:
-    found = rule.get("type", "any") if isinstance(rule, dict) else "any"
-    return " or ".join(found) if isinstance(found, list) else str(found)
+class _Schema(msgspec.Struct, frozen=True):
+    """The part of a JSON Schema that is shown."""
+
+    required: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = {}
+
+
+def _type_of(rule: Any) -> str:
+    try:
+        types = msgspec.convert(rule, type=_Typed).type
+    except msgspec.ValidationError:
+        return "any"
+    return types if isinstance(types, str) else " or ".join(types)
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    """The type of a field, in a schema."""
+
+    type: str | tuple[str, ...] = "any"
