@@ -185,7 +185,7 @@ async def test_failures_of_a_consumer_outside_join_the_quarantine(api: Api, new_
         ],
     )
     assert (await api.events.ReportFailures(report)).accepted_count == 2
-    await api.events.ReportFailures(report)
+    assert (await api.events.ReportFailures(report)).accepted_count == 2
     held = await api.events.ListQuarantined(service.ListQuarantinedRequest(stream_id=stream_id))
     assert held.held_count == 2
     assert {(event.stage, event.reason) for event in held.events} == {

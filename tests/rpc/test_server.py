@@ -201,6 +201,7 @@ async def test_every_call_has_a_line_with_its_code_and_ids(tmp_path: Path) -> No
             "r1",
         )
         assert (third["rpc"], third["code"], third["messages"]) == ("SystemService/WatchStats", "CANCELLED", 1)
+        assert "request_id" not in third
 
 
 async def test_a_second_server_on_the_same_port_is_refused(tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         problems.request_id(request.request_id)
         failures = convert.failures_of(request, problems)
         problems.check()
-        accepted = await self._runtime.intake.report_failures(
-            request.stream_id, failures, request_id=request.request_id
+        intake = self._runtime.intake
+        accepted = await self._face.repeats.once(
+            request,
+            lambda: intake.report_failures(request.stream_id, failures, request_id=request.request_id),
         )
         return api.ReportFailuresResponse(accepted_count=accepted)
 
