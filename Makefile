@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 GEN := .venv-gen
 DEMO_ARGS ?=
 
-.PHONY: demo test check bench bench-drift setup proto proto-check format lint types imports proto-lint clean
+.PHONY: demo test check bench bench-drift setup proto proto-check format lint types imports proto-lint docs docs-check clean
 
 $(VENV)/.ready: pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
@@ -20,7 +20,7 @@ demo: setup  ## the whole loop on a running server, in about half a minute
 test: setup  ## all tests
 	@$(BIN)/pytest
 
-check: format lint types imports proto-lint proto-check test  ## everything that CI checks
+check: format lint types imports proto-lint proto-check docs-check test  ## everything that CI checks
 
 format: setup
 	@$(BIN)/ruff format --check .
@@ -48,6 +48,14 @@ proto: $(GEN)/.ready  ## generated/ anew from proto/
 
 proto-check: $(GEN)/.ready
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python tools/generate.py --check
+
+docs: setup  ## the generated parts of docs/ anew from the code
+	@$(BIN)/python tools/cli_docs.py
+	@$(BIN)/python tools/docs.py
+
+docs-check: setup
+	@$(BIN)/python tools/cli_docs.py --check
+	@$(BIN)/python tools/docs.py --check
 
 bench: setup  ## the loop's and the gate's figures, as ratios within one run
 	@$(BIN)/python -m benchmarks

@@ -36,7 +36,9 @@ class EnumEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One translation. 1, true and "1" are three different sources."""
 
     source: Scalar
+    """The value that arrives."""
     target: Scalar
+    """The value by the contract."""
 
 
 class EnumMap(StepBase, tag="enum_map", frozen=True, kw_only=True):

@@ -1,0 +1,24 @@
+"""The generated parts of the documentation, by the name of their mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pages import api, errors, settings, steps, tables
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings.table,
+    "policy": settings.policy_table,
+    "autonomy": settings.autonomy_table,
+    "limits": settings.limits_table,
+    "step-list": steps.overview,
+    "steps": steps.sections,
+    "conditions": steps.conditions,
+    "services": api.services,
+    "calls": api.calls,
+    "messages": api.messages,
+    "reasons": errors.reasons,
+    "store-tables": tables.both,
+}
+
+__all__ = ["PARTS"]
