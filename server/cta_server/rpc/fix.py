@@ -110,7 +110,11 @@ class Fix:
         if found.canary_id:
             return await self._face.archived(self._face.archive.get_canary, found.canary_id)
         running = self._runtime.progress.of(found.incident_id).canary
-        return running if running is not None and running.adapter_id == found.adapter_id else None
+        begun = max((mark.time for mark in found.marks if mark.state is State.CANARY), default=0.0)
+        # The board may still have the canary of an earlier attempt.
+        if running is None or running.adapter_id != found.adapter_id or running.create_time < begun:
+            return None
+        return running
 
     async def _redriven(self, found: Incident) -> bool:
         """The adapter is in force and everything that it could heal has left the quarantine."""

@@ -110,9 +110,13 @@ class StateWatch(Generic[Item]):
             async for message, reached in self._all(era):
                 revision = reached
                 yield message
+        loop = asyncio.get_running_loop()
+        spoke = loop.time()
         while True:
-            known = await self._hub.revisions.wait(revision, interval)
+            # Revisions that change nothing here must not put the checkpoint off: a silent watch reads as a frozen one.
+            known = await self._hub.revisions.wait(revision, max(spoke + interval - loop.time(), 0.0))
             if known <= revision:
+                spoke = loop.time()
                 yield self._message(revision, era, checkpoint=Checkpoint(server_time=timestamp(self._clock())))
                 continue
             now = await self._era()
@@ -125,6 +129,7 @@ class StateWatch(Generic[Item]):
                 continue
             revision = max([known, *(item.revision for item in changed)])
             if changed:
+                spoke = loop.time()
                 yield self._message(revision, era, changes=await self._changes(changed))
             await asyncio.sleep(GAP)  # what changes in the meantime comes merged
 
