@@ -37,6 +37,9 @@ BEAT_SECONDS: Final = 0.25
 """Between two counts: four a second look alive, and six missing ones are the watch's patience."""
 ASK_SECONDS: Final = 1.0
 """Between two looks at what has no watch."""
+QUIET_SECONDS: Final = 5.0
+"""Patience of the other watches: a frozen server is noticed by the counts, and one watch that is late is no reason to
+take the connection from all."""
 TAIL_RATE: Final = 40
 """Events a second that the tail asks for: twice what a person can read, whatever passes."""
 PREVIEW_BYTES: Final = 2048
@@ -112,7 +115,7 @@ class Feed:
             self._tell(messages.Heard(stats=convert.stats(news.stats), server_time=seconds(news.server_time), at=now))
 
     async def _incidents(self) -> None:
-        async for news in watches.incidents(self._client, insist=True):
+        async for news in watches.incidents(self._client, patience=QUIET_SECONDS, insist=True):
             if isinstance(news, watches.Stale):
                 continue
             found = tuple(convert.incident(each) for each in news.entries)
@@ -132,7 +135,7 @@ class Feed:
                 )
             )
 
-        async for news in watches.resumed(self._client, start, insist=True):
+        async for news in watches.resumed(self._client, start, patience=QUIET_SECONDS, insist=True):
             if isinstance(news, watches.Stale) or not (news.events or news.left_out_count):
                 continue
             found = convert.events(news.events, self._number)
@@ -143,7 +146,7 @@ class Feed:
         def start(_token: str) -> AsyncIterable[run_api.WatchRunResponse]:
             return self._client.runs.WatchRun(run_api.WatchRunRequest())
 
-        async for news in watches.resumed(self._client, start, insist=True):
+        async for news in watches.resumed(self._client, start, patience=QUIET_SECONDS, insist=True):
             if not isinstance(news, watches.Stale) and news.runs:
                 self._tell(messages.RunsCame(runs=tuple(convert.run(each) for each in news.runs)))
 
