@@ -138,3 +138,30 @@ def test_reading_from_a_pipe_keeps_up(tmp_path: Path) -> None:
         assert process.returncode == 0, err
         assert out == lines
         assert "700 events: 700 healthy" in err
+
+
+def completed(words: str, server: str, folder: Path) -> list[str]:
+    """What bash is offered after these words."""
+    done = command.ended(
+        folder=folder,
+        CTA_SERVER=server,
+        _CTA_COMPLETE="bash_complete",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split(" ")) - 1),
+    )
+    assert not done.stderr
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_names_and_ids_are_completed(tmp_path: Path) -> None:
+    """A shell completes commands, and ids by asking the server."""
+    with live_server(tmp_path / "server") as server:
+        for stream in ("orders", "other", "payments"):
+            command.ended("streams", "create", stream, folder=tmp_path, CTA_SERVER=server.address)
+        assert completed("cta stre", server.address, tmp_path) == ["streams"]
+        assert completed("cta streams show o", server.address, tmp_path) == ["orders", "other"]
+
+
+def test_completion_without_a_server_is_silent(tmp_path: Path) -> None:
+    """Where nothing answers, nothing is offered and nothing is said."""
+    assert completed("cta streams show o", "127.0.0.1:1", tmp_path) == []

@@ -34,6 +34,9 @@ COUNT_SECONDS: Final = 0.2
 class StoryBroke(ClientError):
     """The loop did not do what the story waits for."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "With --keep the server's log stays and tells more.")
+
 
 class Follower:
     """What happens on one stream."""
