@@ -97,7 +97,7 @@ def test_every_message_and_enum_is_told() -> None:
 def test_every_error_reason_is_told() -> None:
     """Whoever gets a reason finds it, with its code and remedy."""
     told = re.findall(r"^\| `([A-Z_]+)` \| `[A-Z_]+` \| \S", page("errors"), re.MULTILINE)
-    assert set(told) == {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()} - {"UNSPECIFIED"}
+    assert set(told) == {name.removeprefix("ERROR_REASON_") for name, _ in ErrorReason.items()} - {"UNSPECIFIED"}
 
 
 def test_every_key_of_the_configuration_is_told() -> None:

@@ -1,4 +1,4 @@
-"""Pages of the documentation: their fenced blocks with the mark above them, and a shell that runs them as a reader does.
+"""Pages of the documentation: their fenced blocks with the mark above them, and a shell that runs them like a reader.
 
 A mark is an HTML comment in the line above a block. `run`: the commands are executed, in order, in one folder and one
 shell per page. `file NAME`: the block is written to that file. `shows`: each line of the block stands in what the
