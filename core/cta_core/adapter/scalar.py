@@ -21,11 +21,10 @@ INT_DIGITS: Final = 4300
 """Digits of the largest integer that is read from text: Python's own limit, also that of the JSON decoder."""
 
 EXACT: Final = Context(prec=80)
-"""Counts in 80 digits. For numbers below 10**30 and factors between 10**-15 and 10**15, products and sums are exact, and the
-first digit of a quotient that is not stands so far behind that it neither makes a fraction look whole nor reaches the double
-that becomes of it."""
+"""Counts in 80 digits. For numbers below 10**30 and factors between 10**-15 and 10**15, products and sums are exact,
+and the first digit of a quotient that is not stands so far behind that it neither makes a fraction look whole nor
+reaches the double that becomes of it."""
 
-_INTEGER_TEXT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER_TEXT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -88,7 +87,12 @@ def copied(value: Any) -> Any:
 
 def integer_of_text(text: str) -> int | None:
     """The integer that the text writes out in JSON's own form, None for any other text."""
-    return int(text) if len(text) <= INT_DIGITS and _INTEGER_TEXT.fullmatch(text) else None
+    try:
+        value = int(text)
+    except ValueError:
+        return None
+    # int() reads more than JSON writes: blanks, signs, underscores, leading zeros, digits of other scripts.
+    return value if str(value) == text else None
 
 
 def number_of_text(text: str) -> int | float | None:
@@ -97,10 +101,11 @@ def number_of_text(text: str) -> int | float | None:
     Text without fraction and exponent gives an integer with every digit. Otherwise the double must write itself as the
     same decimal number, else there is none: nothing is rounded unseen.
     """
+    whole_number = integer_of_text(text)
+    if whole_number is not None:
+        return whole_number
     if len(text) > INT_DIGITS or not _NUMBER_TEXT.fullmatch(text):
         return None
-    if _INTEGER_TEXT.fullmatch(text):
-        return int(text)
     value = float(text)
     return value if math.isfinite(value) and Decimal(repr(value)) == Decimal(text) else None
 

@@ -6,14 +6,14 @@ that the contract does not name are only checked to be JSON. Called by `Contract
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET
 
-from cta_core.contract.shape import Leaf, Shape, shape_of, struct_of
+from cta_core.contract.shape import Shape, shape_of, struct_of
 
 Check = Callable[[Any], bool]
 """Asks the exact validator about a part of a decoded event."""
@@ -24,9 +24,10 @@ class FastAccept:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self._decode = msgspec.json.Decoder(struct_of(shape)).decode
-        self._checks = tuple(_checks(shape))
-        self._open = not _closed(shape)
+        struct = struct_of(shape)
+        self._decode = msgspec.json.Decoder(struct).decode
+        self._checks = tuple(checks_of(shape, _checked_leaves(shape, (), required=True)))
+        self._bounded = is_bounded(struct)
 
     def accepts(self, raw: bytes, max_depth: int = 200) -> bool:
         """Whether the bytes are surely a healthy event, nested at most so deeply."""
@@ -37,9 +38,8 @@ class FastAccept:
         for check in self._checks:
             if not check(event):
                 return False
-        # The decoder skips members that the contract does not name: it sees their syntax, but neither depth nor
-        # encoding.
-        return not self._open or (_shallow(raw, max_depth) and _is_utf8(raw))
+        # The decoder skips members that the contract does not name: it sees their syntax, neither depth nor encoding.
+        return self._bounded or (is_shallow(raw, max_depth) and _is_utf8(raw))
 
 
 def compile_fast(schema: dict[str, Any]) -> FastAccept | None:
@@ -48,7 +48,8 @@ def compile_fast(schema: dict[str, Any]) -> FastAccept | None:
     return None if shape is None else FastAccept(shape)
 
 
-def _shallow(raw: bytes, max_depth: int) -> bool:
+def is_shallow(raw: bytes, max_depth: int) -> bool:
+    """Whether the bytes surely nest no deeper; a refusal says nothing."""
     # Every level has a bracket at its start and one at its end.
     return len(raw) <= 2 * max_depth or raw.count(b"{") + raw.count(b"[") <= max_depth
 
@@ -63,37 +64,47 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _closed(shape: Shape) -> bool:
-    """Whether every value of an accepted event is decoded into a type of known depth."""
-    return shape.closed and all(
-        member.content.type in (str, int, bool, float) if isinstance(member.content, Leaf) else _closed(member.content)
-        for member in shape.members.values()
-    )
+def is_bounded(kind: Any) -> bool:
+    """Whether everything that is decoded into a type is looked at, to a depth that the type limits."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        closed = kind.__struct_config__.forbid_unknown_fields
+        return closed and all(is_bounded(field.type) for field in msgspec.structs.fields(kind))
+    if get_origin(kind) is Literal:
+        return True
+    return kind is not Any and all(is_bounded(inner) for inner in get_args(kind) if not isinstance(inner, msgspec.Meta))
 
 
-def _checks(shape: Shape) -> Iterator[Check]:
-    """What the types leave open, as checks of a decoded event."""
+class Checked(msgspec.Struct, frozen=True):
+    """A value of a decoded event that the exact validator has to see."""
+
+    names: tuple[str, ...]
+    """The attributes that lead to it."""
+    schema: dict[str, Any]
+    surely: bool
+    """Whether it is always there."""
+
+
+def checks_of(shape: Shape, places: Iterable[Checked]) -> Iterator[Check]:
+    """What the types of a decoded event leave open, as checks of it."""
     always: list[tuple[str, dict[str, Any]]] = []
-    for names, schema, required in _checked_leaves(shape, (), required=True):
-        if required:
-            always.append((".".join(names), schema))
+    for place in places:
+        if place.surely:
+            always.append((".".join(place.names), place.schema))
         else:
-            yield _check_if_there(names, shape.validator(schema))
+            yield _check_if_there(place.names, shape.validator(place.schema))
     if always:
         # One call of the validator for all the values that are surely there costs little more than one for each.
         holds = shape.validator({"prefixItems": [schema for _, schema in always]})
         yield _check_all(attrgetter(*(place for place, _ in always), always[0][0]), holds)
 
 
-def _checked_leaves(
-    shape: Shape, above: tuple[str, ...], *, required: bool
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any], bool]]:
+def _checked_leaves(shape: Shape, above: tuple[str, ...], *, required: bool) -> Iterator[Checked]:
     for index, member in enumerate(shape.members.values()):
         names, surely = (*above, f"f{index}"), required and member.required
         if isinstance(member.content, Shape):
             yield from _checked_leaves(member.content, names, required=surely)
         elif member.content.checked:
-            yield names, member.content.schema, surely
+            yield Checked(names, member.content.schema, surely)
 
 
 def _check_all(values_of: Callable[[Any], Any], holds: Check) -> Check:

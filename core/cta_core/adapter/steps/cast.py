@@ -100,11 +100,11 @@ def _to_padded(path: str, width: int) -> Callable[[Any], Any]:
 
 def _to_integer(path: str) -> Callable[[Any], Any]:
     def to_integer(value: Any) -> Any:
-        if type(value) is int or value is None:
-            return value
         result = None
         if type(value) is str:
             result = integer_of_text(value)
+        elif type(value) is int or value is None:
+            return value
         elif type(value) is float:
             result = whole(value)
         if result is None:

@@ -38,8 +38,11 @@ class ScaleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     label: Scalar
     """Value of the field `by`."""
     numerator: float = 1.0
+    """Multiplies."""
     denominator: float = 1.0
+    """Divides."""
     offset: float = 0.0
+    """Is added at the end."""
 
 
 class Scale(StepBase, tag="scale", frozen=True, kw_only=True):
@@ -204,18 +207,20 @@ def _members(parts: Parts) -> int:
 
 
 def _whole_units(numerator: int, denominator: int, to: JsonType | None, exact: Change) -> Change:
-    """The fast way for integers and whole factors: exact for integers of any size, and one correct rounding in the
-    division.
+    """The fast way for integers and whole factors; what it does not answer goes to `exact`.
+
+    Whole results are exact for integers of any size, and a fraction is rounded once, by one division of integers.
     """
+    wants_number, wants_integer = to is JsonType.NUMBER, to is JsonType.INTEGER
 
     def convert(value: Any) -> Any:
         if type(value) is not int:
             return exact(value)
         product = value * numerator
-        quotient, rest = divmod(product, denominator)
-        if rest == 0:
-            return float(quotient) if to is JsonType.NUMBER and -_SAFE <= quotient <= _SAFE else quotient
-        if to is JsonType.INTEGER or not -_LARGEST < value < _LARGEST:
+        if product % denominator == 0:
+            quotient = product // denominator
+            return float(quotient) if wants_number and -_SAFE <= quotient <= _SAFE else quotient
+        if wants_integer or not -_LARGEST < value < _LARGEST:
             return exact(value)
         return product / denominator
 
