@@ -20,6 +20,9 @@ from cta_core.diagnosis.views import REFUSED, Floats, View
 MAX_ANCHORS = 48
 """Features asked per candidate: enough for 30 fields, and the whole matrix costs less than a millisecond."""
 
+MAX_KEYS = 60
+"""Fields looked at as keys of others, in the order of the event: keys stand in front."""
+
 CLIP = 6.0
 """Most log-odds that one kind of relation may add: fields hang together, so their facts are not independent."""
 
@@ -34,6 +37,10 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     """The values are those known for the same keys."""
     likelihood: float = 0.0
     """Log-likelihood of all relations, 0 at best; comparable between candidates for one target."""
+
+
+Remembered = tuple[str, dict[Any, Any], list[Any]]
+"""A key's path, the healthy value of each key, and the drifted events' keys."""
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -158,16 +165,13 @@ class Relations:
         self.right: NDArray[np.float64] = np.array(right).T if right else np.zeros((drifted_count, 0))
         half = healthy_count // 2
         self._halves = (slice(0, half), slice(half, healthy_count))
-        self._memory: dict[str, dict[Any, Any]] = {}
+        self._memory: dict[str, list[Remembered]] = {}
 
-    def ask(self, target: View, given: View) -> Relation:
-        """What the neighbours say to `given` in the place of `target`."""
-        parts = [
-            self._correlations(target, given),
-            self._orders(target, given),
-            self._keys(target, given),
-            self._roles(target, given),
-        ]
+    def ask(self, target: View, given: View, *, keys: bool = True) -> Relation:
+        """What the neighbours say to `given` in the place of `target`; without `keys` no memory by key is built."""
+        parts = [self._correlations(target, given), self._orders(target, given)]
+        if keys:
+            parts += [self._keys(target, given), self._roles(target, given)]
         return Relation(
             support=min(8.0, sum(part.support for part in parts)),
             conflicts=tuple(conflict for part in parts for conflict in part.conflicts),
@@ -274,14 +278,20 @@ class Relations:
 
     # -- memory by key ----------------------------------------------------------------------------------------------------
 
-    def memory(self, target: View) -> Iterable[tuple[str, dict[Any, Any], list[Any]]]:
+    def memory(self, target: View) -> list[Remembered]:
         """For each anchor that decides the target's value: (path, value by key, drifted keys by event)."""
+        known = self._memory.get(target.path)
+        if known is None:
+            known = self._memory[target.path] = list(self._remembered(target))
+        return known
+
+    def _remembered(self, target: View) -> Iterable[Remembered]:
         mine = by_row(target, self.healthy_count)
         if mine is None:
             return
         keys = [
             (anchor.path, by_row(anchor.healthy, self.healthy_count), by_row(anchor.drifted, self.drifted_count))
-            for anchor in self.anchors
+            for anchor in self.anchors[:MAX_KEYS]
             if anchor.healthy.kind in ("string", "number")
             and 3 <= len(anchor.healthy.counts) <= 0.7 * self.healthy_count
         ][:16]
@@ -372,28 +382,30 @@ def _by_key(keys: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
     """The value of each key if keys decide values: hardly any key has two, and enough keys come twice; else empty."""
     known: dict[Any, Any] = {}
     again = wrong = 0
+    # Where keys decide nothing, the repeats contradict each other at once: stop as soon as too many have.
+    limit = max(2, len(keys) // 20)
     for key, value in zip(keys, values, strict=True):
-        if (
-            key is None
-            or key is REFUSED
-            or value is None
-            or value is REFUSED
-            or isinstance(value, (dict, list))
-            or isinstance(key, (dict, list))
-        ):
+        if value is None or value is REFUSED or key is None or key is REFUSED:
             continue
-        if isinstance(key, tuple) and any(
-            part is None or part is REFUSED or isinstance(part, (dict, list)) for part in key
-        ):
-            continue
-        if key in known:
-            again += 1
-            wrong += not _equal(known[key], value)
-        else:
+        kind = type(value)
+        if kind is dict or kind is list:
+            return {}
+        if type(key) is tuple:
+            if any(part is None or part is REFUSED for part in key):
+                continue
+        elif type(key) is dict or type(key) is list:
+            return {}
+        before = known.get(key, REFUSED)
+        if before is REFUSED:
             known[key] = value
+            continue
+        again += 1
+        if before != value and not _equal(before, value):
+            wrong += 1
+            if wrong > limit:
+                return {}
     if again < 20 or wrong > 0.05 * again or len({str(v) for v in known.values()}) < 2:
         return {}
-    # One value for nearly all keys would be known without any key.
     return known
 
 
@@ -437,7 +449,10 @@ def _text_relation(
         ("is part of", lambda one, two: len(one) >= 3 and one != two and one.lower() in two.lower()),
     )
     for name, test in tests:
-        before = [test(one, two) for one, two in zip(mine, left, strict=True) if type(one) is str and type(two) is str]
+        pairs = [(one, two) for one, two in zip(mine, left, strict=True) if type(one) is str and type(two) is str]
+        if len(pairs) < 30 or not any(test(one, two) for one, two in pairs[:40]):
+            continue  # a relation that a tenth of the events shows is seen among the first forty
+        before = [test(one, two) for one, two in pairs]
         if len(before) < 30 or sum(before) < 0.1 * len(before):
             continue
         now = [test(one, two) for one, two in zip(theirs, right, strict=True) if type(one) is str and type(two) is str]

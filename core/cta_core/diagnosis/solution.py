@@ -22,6 +22,7 @@ from cta_core.diagnosis.conditions import condition_for
 from cta_core.diagnosis.decide import Choice, decide
 from cta_core.diagnosis.formats import ZONED
 from cta_core.diagnosis.keyed import keyed_ratio
+from cta_core.diagnosis.names import compare
 from cta_core.diagnosis.relations import Anchor, Relations, by_row
 from cta_core.diagnosis.report import Decision, Method, Severity
 from cta_core.diagnosis.search import Candidate, Searcher
@@ -99,7 +100,8 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         decision = Decision.ESCALATE if alarmed else Decision.QUIET
         return Solution(decision=decision, candidates=kept, open_paths=tuple(open_paths))
     trial = try_out(Program(steps=steps), case.drifted.events, case.contract)
-    remaining = tuple(still_wrong(case.healthy, trial, case.promises))
+    touched = {path for step in steps for path in (*step.reads(), *step.writes())} | {finding.path for finding in serious}
+    remaining = tuple(still_wrong(case.healthy, trial, case.promises, touched))
     confidence = min(
         [one.confidence for one in joint] + [choice.confidence for choice in choices.values()], default=1.0
     )
@@ -310,7 +312,10 @@ def _candidates(
     found: dict[str, list[Candidate]] = {}
     pairs = 0
     for target, view in targets.items():
-        rows: list[Candidate] = []
+        rows = _by_name(target, view, pool, case, searcher) if target not in silent else []
+        if rows:
+            found[target] = rows
+            continue
         for source, given in pool.items():
             if target in silent and source != target:
                 continue
@@ -329,14 +334,43 @@ def _candidates(
     return found
 
 
+def _by_name(target: str, view: View, pool: dict[str, View], case: Case, searcher: Searcher) -> list[Candidate]:
+    """The candidates of the one source that has the same name in another spelling and fits; empty where it is not as plain."""
+    if target in pool:
+        return []
+    stars = target.count("*")
+    alike = [(compare(target, source), source) for source in pool if source.count("*") == stars]
+    same = [source for pair, source in alike if pair.score >= SAME_NAME and not pair.doubts]
+    if len(same) != 1 or sum(pair.score >= RIVAL_NAME for pair, _ in alike) > 1:
+        return []
+    rows = searcher.search(view, pool[same[0]], case.inner.of(target))
+    good = rows and not rows[0].vetoes and rows[0].fit.score >= 0.9 and rows[0].recipe.kind == "rename"
+    return rows if good else []
+
+
+RIVAL_NAME = 0.7
+"""Likeness from which another source's name has to be looked into beside one that is the same."""
+
 NEAR = 6.0
 """Log-odds behind the best within which the neighbours are asked: they can add and take away about that much."""
+
+
+SAME_NAME = 0.95
+"""Likeness from which a name is the same in another spelling; where nothing else comes near, the neighbours are not asked."""
+
+
+def _alone(ranked: Sequence[Candidate]) -> bool:
+    """Is the best candidate's source far ahead of every other source?"""
+    best = ranked[0]
+    return best.fit.score >= 0.8 and all(other.source == best.source or other.score < best.score - 4 for other in ranked[1:])
 
 
 def _related(rows: list[Candidate], view: View, searcher: Searcher) -> list[Candidate]:
     """The candidates of a target, the best of them with what the neighbours say."""
     ranked = sorted(rows, key=lambda candidate: -candidate.score)
-    near = [row for row in ranked if row.score > ranked[0].score - NEAR][:8]
+    if ranked and ranked[0].name.score >= SAME_NAME and not ranked[0].own and not ranked[0].vetoes and _alone(ranked):
+        return ranked
+    near = [row for row in ranked if row.score > ranked[0].score - NEAR][:6]
     asked = [searcher.related(row, view) for row in near]
     return sorted([*asked, *ranked[len(near) :]], key=lambda candidate: -candidate.score)
 

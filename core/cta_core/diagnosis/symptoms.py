@@ -17,7 +17,7 @@ from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.formats import OPAQUE
 from cta_core.diagnosis.promises import Promise, Promises
 from cta_core.diagnosis.report import Severity
-from cta_core.diagnosis.table import Table
+from cta_core.diagnosis.table import Table, escape
 from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise, total_variation
 
 
@@ -42,11 +42,17 @@ HEAVY_RATIO = 12.0
 """Medians further apart than this are beyond what business does to a field; a payday makes a factor of 5 to 8."""
 
 
-def findings(healthy: Table, drifted: Table, promises: Promises, broken: Collection[str] = ()) -> list[Finding]:
-    """Compares every field that counts. `broken` are paths at which the contract is violated in drifted events."""
+def findings(
+    healthy: Table, drifted: Table, promises: Promises, broken: Collection[str] = (), only: Collection[str] | None = None
+) -> list[Finding]:
+    """Compares every field that counts. `broken` are paths at which the contract is violated in drifted events.
+
+    `only` limits the comparison to fields below these keys of the event.
+    """
     found: list[Finding] = []
+    heads = None if only is None else {escape(key) for key in only}
     for path, column in healthy.columns.items():
-        if not promises.names(path):
+        if (heads is not None and path.split("/", 2)[1] not in heads) or not promises.names(path):
             continue
         view = View.of(column)
         here = drifted.columns.get(path)

@@ -88,7 +88,9 @@ class Node:
 class Table:
     """All columns and inner nodes of a list of events."""
 
-    def __init__(self, events: Sequence[Json]) -> None:
+    def __init__(self, events: Sequence[Json], keys: frozenset[str] | None = None) -> None:
+        """Reads the events; `keys` limits the columns to those below some of the event's own keys."""
+        self._keys = keys
         self.events = events
         self.count = len(events)
         self.columns: dict[str, Column] = {}
@@ -97,7 +99,7 @@ class Table:
             self._add(index, event)
 
     def _add(self, index: int, event: Json) -> None:
-        columns, nodes = self.columns, self.nodes
+        columns, nodes, keys = self.columns, self.nodes, self._keys
         stack: list[tuple[str, Json]] = [("", event)]
         while stack:
             path, value = stack.pop()
@@ -107,6 +109,8 @@ class Table:
                     node = nodes[path] = Node(path)
                 node.objects += 1
                 for key, child in value.items():
+                    if keys is not None and path == "" and key not in keys:
+                        continue
                     below = f"{path}/{key}" if key.isidentifier() else f"{path}/{escape(key)}"
                     if type(child) is dict or type(child) is list:
                         stack.append((below, child))

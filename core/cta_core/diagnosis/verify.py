@@ -5,7 +5,7 @@ The same engine and the same contract as in the gate. What passes here has still
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from cta_core.diagnosis.symptoms import Finding, findings
 from cta_core.diagnosis.table import Table
 from cta_core.errors import EventRefused
 from cta_core.event import decode, encode
+from cta_core.path import key_of, parse
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ def try_out(program: Program, drifted: Sequence[Any], contract: Contract | None)
             reasons.append(str(refused))
             touched.append(True)
             continue
-        breaches = contract.violations(fresh) if contract is not None else ()
+        breaches = contract.violations(fresh) if contract is not None and not contract.holds(fresh) else ()
         if breaches:
             healed.append(None)
             reasons.append(f"{breaches[0].path}: {breaches[0].message}")
@@ -67,12 +68,13 @@ def try_out(program: Program, drifted: Sequence[Any], contract: Contract | None)
     return Trial(healed=tuple(healed), reasons=tuple(reasons), touched=tuple(touched))
 
 
-def still_wrong(healthy: Table, trial: Trial, promises: Promises) -> list[Finding]:
-    """Findings on the healed events that forbid a promotion."""
+def still_wrong(healthy: Table, trial: Trial, promises: Promises, touched: Collection[str]) -> list[Finding]:
+    """Findings on the healed events that forbid a promotion. Fields that nobody touched were judged before and are left out."""
     events = [event for event in trial.healed if event is not None]
     if not events:
         return []
-    found = findings(healthy, Table(events), promises)
+    keys = frozenset(key_of(part) for path in touched for part in parse(path)[:1])
+    found = findings(healthy, Table(events, keys), promises, only=keys)
     return [
         finding
         for finding in found

@@ -91,6 +91,9 @@ def _library() -> tuple[Factor, ...]:
 
 LIBRARY = _library()
 
+MOST_CONFLICTS = 2
+"""Conflicts beyond which a factor is not even shown: it explains nothing, and trying it costs more than all else."""
+
 NEAR = 0.45
 """Log distance from the median ratio within which a factor is tried: a business shift of +-50 % must not hide the unit."""
 
@@ -128,7 +131,9 @@ def scale_recipes(target: View, source: View, pair: NamePair, *, before: Recipe 
             and d < distance + 0.05 + 0.5 * noise
             and abs(math.log(other.size / factor.size)) > 1e-4
         ]
-        yield _judged(target, source, given, before, factor, pair, distance, as_it_is, noise, rivals)
+        recipe = _judged(target, source, given, before, factor, pair, distance, as_it_is, noise, rivals)
+        if recipe is not None:
+            yield recipe
 
 
 def _near(target: View, given: View, factor: Factor) -> bool:
@@ -162,12 +167,11 @@ def _unit_factor(pair: NamePair) -> Factor | None:
 def _judged(
     target: View, source: View, given: View, before: Recipe | None, factor: Factor, pair: NamePair,
     distance: float, as_it_is: float, noise: float, rivals: list[Factor],
-) -> Recipe:  # fmt: skip
+) -> Recipe | None:  # fmt: skip
     conflicts: list[str] = []
     facts = [f"{factor.words}: distributions {as_it_is:.2f} apart before, {distance:.2f} after"]
     support = 0.0
     proof = False
-    places = target.most_decimals
     round_to, grid_support, grid_fact, lost = _grid(target, given, factor)
     if lost:
         conflicts.append("coarser: the source has fewer places than the healthy values need")
@@ -216,7 +220,8 @@ def _judged(
             support += 0.3
     if as_it_is - noise < 0.1 and asked is not factor:
         conflicts.append("the values fit as they are")
-    del places
+    if len(conflicts) > MOST_CONFLICTS:
+        return None
     to = JsonType.INTEGER if target.solid_types == {"integer"} else None
     step = Scale(
         path=PLACE,
