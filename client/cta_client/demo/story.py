@@ -164,7 +164,7 @@ async def _books(scene: Scene, first: PhaseTimes, repeat: PhaseTimes) -> Exit:
     if not books.balanced:
         show.lines(["The books do not balance."])
         return Exit.REFUSED
-    await show.say("Nothing was lost, and nothing was passed on wrong.")
+    await show.say("Nothing was lost, and nothing was delivered twice.")
     return Exit.DONE
 
 
