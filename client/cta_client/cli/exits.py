@@ -5,7 +5,6 @@ They say who has to act next. The root's help and docs/cli.md print this table; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -33,9 +32,3 @@ MEANINGS: Final[dict[Exit, str]] = {
     Exit.HELD: "events are in the quarantine and --strict was given",
     Exit.INTERRUPTED: "interrupted (Ctrl-C); what the server began, it ends",
 }
-
-
-def table() -> Iterator[str]:
-    """One line a code."""
-    for code, meaning in MEANINGS.items():
-        yield f"{int(code):>4}  {meaning}"

@@ -238,13 +238,6 @@ def method_of(method: int) -> str:
     }.get(word(Method, method), "")
 
 
-def phases(incident: Incident) -> Sequence[tuple[str, float]]:
-    """Each state entered and the seconds that it lasted until the next; the last one has none."""
-    times = [seconds(mark.time) for mark in incident.marks]
-    names = [word(IncidentState, mark.state) for mark in incident.marks]
-    return [(name, end - begin) for name, begin, end in zip(names, times, times[1:], strict=False)]
-
-
 def _found_by(incident: Incident) -> str:
     phrase = method_of(incident.method)
     return f"{phrase}, {share(incident.confidence)} sure" if phrase else ""
