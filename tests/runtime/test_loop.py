@@ -110,6 +110,23 @@ async def test_approve_means_a_person_decides_on_a_proved_fix(tmp_path: Path) ->
         assert next(m.actor for m in promoted.marks if m.state is State.PROMOTED) == "ann"
 
 
+async def test_a_repeated_verb_is_the_same_verb(tmp_path: Path) -> None:
+    """An approval that is sent again after a restart, with the revision of then, answers and changes nothing."""
+    async with running(tmp_path) as runtime:
+        await stream(runtime, autonomy="APPROVE")
+        await send(runtime, renamed(400))
+        waiting = await incident_in(runtime, State.AWAITING_APPROVAL)
+        await runtime.incidents.approve(waiting.incident_id, expected=waiting.revision, request_id="yes-1", actor="ann")
+        await incident_in(runtime, State.RESOLVED)
+        decisions = await runtime.storage.journaled(runtime.storage.journal.list_decisions)
+    async with running(tmp_path) as runtime:
+        again = await runtime.incidents.approve(
+            waiting.incident_id, expected=waiting.revision, request_id="yes-1", actor="ann"
+        )
+        assert again.state is State.RESOLVED
+        assert await runtime.storage.journaled(runtime.storage.journal.list_decisions) == decisions
+
+
 async def test_a_wrong_fix_is_refused_by_the_canary(tmp_path: Path) -> None:
     """An adapter whose values do not belong to the healthy profile fails, and harms nothing."""
     async with running(tmp_path) as runtime:

@@ -1220,6 +1220,7 @@ class Adapter(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     LOSS_FIELD_NUMBER: _builtins.int
     HEALED_COUNT_FIELD_NUMBER: _builtins.int
+    PROGRAM_JSON_FIELD_NUMBER: _builtins.int
     adapter_id: _builtins.str
     """Pattern: ^adp_[0-9a-z]{26}$"""
     revision: _builtins.int
@@ -1238,6 +1239,10 @@ class Adapter(_message.Message):
     """What cannot be brought back after it; empty when it is lossless. Output only."""
     healed_count: _builtins.int
     """Events that it healed since the server started. Output only."""
+    program_json: _builtins.str
+    """The same program as exact JSON text, as adapter files have it: 1 is not 1.0, and integers keep all digits.
+    For workers that apply it. Output only.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -1248,7 +1253,7 @@ class Adapter(_message.Message):
 
     @_builtins.property
     def program(self) -> Global___Program:
-        """What it does."""
+        """What it does, for people and for reviews. A number in it is a double: workers apply `program_json`."""
 
     @_builtins.property
     def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1270,10 +1275,11 @@ class Adapter(_message.Message):
         comment: _builtins.str = ...,
         loss: _builtins.str = ...,
         healed_count: _builtins.int = ...,
+        program_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "program", b"program", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "author", b"author", "comment", b"comment", "create_time", b"create_time", "healed_count", b"healed_count", "incident_id", b"incident_id", "loss", b"loss", "program", b"program", "revision", b"revision", "state", b"state", "stream_id", b"stream_id", "update_time", b"update_time", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "author", b"author", "comment", b"comment", "create_time", b"create_time", "healed_count", b"healed_count", "incident_id", b"incident_id", "loss", b"loss", "program", b"program", "program_json", b"program_json", "revision", b"revision", "state", b"state", "stream_id", b"stream_id", "update_time", b"update_time", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

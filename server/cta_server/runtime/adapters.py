@@ -147,6 +147,8 @@ class Adapters:
         """Puts an adapter in force. Raises `NotFound`, `Halted`, `AdapterWrongState`, `StaleRevision` or
         `InvalidInput`.
         """
+        if await self._repeated(request_id):
+            return await self.get(adapter_id)
         adapter = await self._current(adapter_id, expected)
         if adapter.state is AdapterState.ACTIVE:
             return adapter
@@ -176,6 +178,8 @@ class Adapters:
         self, adapter_id: str, *, expected: int = 0, request_id: str = "", actor: str = "", comment: str = ""
     ) -> AdapterRevision:
         """Takes an active adapter back. Raises `NotFound`, `AdapterWrongState` or `StaleRevision`."""
+        if await self._repeated(request_id):
+            return await self.get(adapter_id)
         adapter = await self._current(adapter_id, expected)
         if adapter.state is AdapterState.ROLLED_BACK:
             return adapter
@@ -233,6 +237,14 @@ class Adapters:
         if expected and adapter.revision != expected:
             raise StaleRevision(expected, adapter.revision)
         return adapter
+
+    async def _repeated(self, request_id: str) -> bool:
+        """The verb was carried out before; asking again changes nothing, whatever happened since."""
+        if not request_id:
+            return False
+        journal = self._storage.journal
+        changed = await self._storage.journaled(journal.changed_by, request_id)
+        return bool(changed) or bool(await self._storage.journaled(journal.moved_by, request_id))
 
     async def _proved(self, adapter_id: str) -> bool:
         """The adapter's last canary passed."""

@@ -116,9 +116,14 @@ class Healer:
         request_id: str = "",
         new_adapters: Sequence[AdapterRevision] = (),
     ) -> Incident:
-        """A person's verb. Raises `NotFound`, `WrongState`, `Halted` or `StaleRevision`."""
+        """A person's verb; a repeated request changes nothing, however the incident moved on since.
+
+        Raises `NotFound`, `WrongState`, `Halted` or `StaleRevision`.
+        """
         async with self._lock(incident_id):
             incident = await self.get(incident_id)
+            if request_id and await self._storage.journaled(self._storage.journal.moved_by, request_id):
+                return incident
             if expected and incident.revision != expected:
                 raise StaleRevision(expected, incident.revision)
             return await self._move(incident, event, request_id=request_id, new_adapters=new_adapters)

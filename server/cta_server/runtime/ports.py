@@ -137,6 +137,10 @@ class Journal(Protocol):
         """
         ...
 
+    def moved_by(self, request_id: str) -> str:
+        """The incident that a verb's request moved, empty for a request that moved none."""
+        ...
+
     def get_incident(self, incident_id: str) -> Incident | None: ...
 
     def list_incidents(
@@ -175,6 +179,10 @@ class Journal(Protocol):
         `expected` is checked against a single change; 0 skips the check. Raises `StaleRevision`, also for an adapter
         that is gone.
         """
+        ...
+
+    def changed_by(self, request_id: str) -> tuple[str, ...]:
+        """The adapters that a verb's request changed, none for a request that changed none."""
         ...
 
     def get_adapter(self, adapter_id: str) -> AdapterRevision | None: ...

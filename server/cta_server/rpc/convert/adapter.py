@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import msgspec
+
 from cta.v1 import adapter_pb2 as api
 from cta_core.adapter.compile import check_program, words_of
 from cta_core.adapter.guard import Condition
@@ -122,4 +124,5 @@ def adapter(core: AdapterRevision, *, healed_count: int = 0) -> api.Adapter:
         comment=core.comment,
         loss="; ".join(dict.fromkeys(loss for item in core.program.steps if (loss := item.loses()))),
         healed_count=healed_count,
+        program_json=msgspec.json.encode(core.program).decode(),
     )

@@ -101,6 +101,12 @@ class Adapters(Part):
             remember(conn, Scope.ADAPTERS, request_id, ids)
         return changed
 
+    def changed_by(self, request_id: str) -> tuple[str, ...]:
+        """The adapters that a verb's request changed, none for a request that changed none."""
+        with self._file.read() as conn:
+            known = answered(conn, Scope.ADAPTERS, request_id)
+        return msgspec.json.decode(known, type=tuple[str, ...]) if known else ()
+
     def get_adapter(self, adapter_id: str) -> AdapterRevision | None:
         """The adapter, None if there is none."""
         with self._file.read() as conn:

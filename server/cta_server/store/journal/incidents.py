@@ -59,6 +59,11 @@ class Incidents(Part):
             adopted=adopted,
         )
 
+    def moved_by(self, request_id: str) -> str:
+        """The incident that a verb's request moved, empty for a request that moved none."""
+        with self._file.read() as conn:
+            return answered(conn, Scope.TRANSITION, request_id) or ""
+
     def get_incident(self, incident_id: str) -> Incident | None:
         """The incident, None if there is none."""
         with self._file.read() as conn:
