@@ -40,10 +40,15 @@ def decode(raw: bytes, limits: EventLimits = DEFAULT_LIMITS) -> dict[str, Any]:
     event = _decode(raw)
     if type(event) is not dict:
         raise EventUnreadable("NOT_AN_OBJECT", "the event is not a JSON object")
-    # Every level has its own opening bracket, so few brackets prove the depth without a walk.
-    if raw.count(b"{") + raw.count(b"[") > limits.max_depth and depth_exceeds(event, limits.max_depth):
+    if not is_shallow(raw, limits.max_depth) and depth_exceeds(event, limits.max_depth):
         raise EventUnreadable("TOO_DEEP", f"the event is nested deeper than {limits.max_depth} levels")
     return event
+
+
+def is_shallow(raw: bytes, max_depth: int) -> bool:
+    """Whether the bytes surely nest no deeper; a refusal says nothing."""
+    # Every level has a bracket at its start and one at its end.
+    return len(raw) <= 2 * max_depth or raw.count(b"{") + raw.count(b"[") <= max_depth
 
 
 def _decode(raw: bytes) -> Any:

@@ -32,7 +32,7 @@ from cta_core.adapter.steps import (
 from cta_core.contract import compile_contract
 from cta_core.errors import InvalidProgram
 from cta_core.event import EventLimits, decode, encode
-from cta_core.gate import ActiveAdapter, Gate, Outcome, OutcomeKind
+from cta_core.gate import PATIENCE, STREAK, ActiveAdapter, Gate, Outcome, OutcomeKind
 from cta_core.lane import lane_for
 from cta_core.lane.route import routes_of
 from cta_core.quarantine import HeldReason
@@ -174,6 +174,29 @@ def test_a_refused_event_leaves_no_trace() -> None:
     before = gate.judge(b'{"id":"a","amt":1999}')
     assert gate.judge(b'{"id":"a","amt":"x"}').kind is QUARANTINED
     assert gate.judge(b'{"id":"a","amt":1999}') == before
+
+
+def test_a_lane_that_never_fits_is_given_up_and_nothing_changes() -> None:
+    """Events with a field that the contract does not name are healed all the time, before and after their lane is
+    left.
+    """
+    gate = Gate(CONTRACT, [active(RENAMED)])
+    raw = b'{"id":"a","amt":1999,"more":1}'
+    outcomes = gate.judge_many([raw] * (PATIENCE + 5))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    assert len(gate._ways) == 1
+    assert decode(gate.judge(b'{"id":"a","amt":1999}').raw) == {"id": "a", "amount": 19.99}
+
+
+def test_the_order_of_the_ways_follows_the_stream() -> None:
+    """A stream that drifts as a whole, and back, is judged the same by whatever way is asked first."""
+    gate = Gate(CONTRACT, [active(RENAMED)])
+    old, new = b'{"id":"a","amount":19.99}', b'{"id":"a","amt":1999}'
+    first = gate._ways[0]
+    assert {outcome.kind for outcome in gate.judge_many([new] * STREAK)} == {HEALED}
+    assert gate._ways[0] is not first
+    assert {outcome.kind for outcome in gate.judge_many([old] * (STREAK + 1))} == {HEALTHY}
+    assert gate._ways[0] is first
 
 
 # A closed contract of several levels, drifted events around it, and programs: by the lane or the general way alike.

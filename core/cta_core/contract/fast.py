@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from cta_core.contract.shape import Shape, shape_of, struct_of
+from cta_core.event import is_shallow
 
 Check = Callable[[Any], bool]
 """Asks the exact validator about a part of a decoded event."""
@@ -46,12 +47,6 @@ def compile_fast(schema: dict[str, Any]) -> FastAccept | None:
     """The fast accept of a valid schema, None where the schema is not understood."""
     shape = shape_of(schema)
     return None if shape is None else FastAccept(shape)
-
-
-def is_shallow(raw: bytes, max_depth: int) -> bool:
-    """Whether the bytes surely nest no deeper; a refusal says nothing."""
-    # Every level has a bracket at its start and one at its end.
-    return len(raw) <= 2 * max_depth or raw.count(b"{") + raw.count(b"[") <= max_depth
 
 
 def _is_utf8(raw: bytes) -> bool:

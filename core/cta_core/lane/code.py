@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from cta_core.contract.fast import checks_of, is_bounded, is_shallow
+from cta_core.contract.fast import checks_of, is_bounded
 from cta_core.contract.shape import Shape
 from cta_core.errors import EventRefused
+from cta_core.event import is_shallow
 from cta_core.lane.drifted import Drifted
 from cta_core.lane.route import Keys, Routes
 
