@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+
 from cta_core.drift import SilentDriftMonitor, values_belong
 from cta_core.drift.detector import EDetector
 from cta_core.profile import Profile
@@ -44,7 +45,10 @@ def test_a_field_that_is_gone_is_seen_within_five_events() -> None:
 def test_business_as_usual_is_no_drift() -> None:
     """A quarter more of everything, which a sale brings, raises no alarm."""
     monitor = SilentDriftMonitor(Profile.of(stream("payments", 1, 1000)))
-    assert monitor.observe({**event, "amount": round(event["amount"] * 1.25, 2)} for event in stream("payments", 4, 500)) == []
+    assert (
+        monitor.observe({**event, "amount": round(event["amount"] * 1.25, 2)} for event in stream("payments", 4, 500))
+        == []
+    )
 
 
 def test_a_short_baseline_asks_nothing() -> None:
@@ -92,3 +96,16 @@ def test_too_few_healed_values_prove_nothing() -> None:
     ok, text = values_belong(Profile.of(stream("payments", 1, 300)), stream("payments", 5, 3), ["/amount"])
     assert ok
     assert "too few" in text
+
+
+def test_an_alarm_tells_when_the_change_began() -> None:
+    """After hundreds of healthy events, odd ones among them, the alarm's run begins with the first changed event."""
+    monitor = SilentDriftMonitor(Profile.of(stream("payments", 1, 1000)))
+    assert monitor.observe(stream("payments", 2, 700)) == []
+    drifted = [{**event, "amount": round(event["amount"] * 100)} for event in stream("payments", 3, 60)]
+    for number, event in enumerate(drifted, start=1):
+        alarms = monitor.observe([event])
+        if alarms:
+            assert abs(alarms[0].events - number) <= 2
+            return
+    raise AssertionError("no alarm")

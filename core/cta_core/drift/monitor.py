@@ -1,7 +1,8 @@
 """Watches contract-valid events for values that changed their meaning: units, forms, labels, lost fields.
 
 `SilentDriftMonitor` asks each event one yes-or-no question per field of the healthy profile (outside the usual band, an
-unknown label, an unknown form, absent) and feeds e-detectors. Its false-alarm rate is stated: at most `alpha` per event over
+unknown label, an unknown form, absent) and feeds e-detectors. Its false-alarm rate is stated: at most `alpha` per
+event over
 all questions. It finds that something changed; `diagnose` says what.
 """
 
@@ -19,7 +20,8 @@ from cta_core.drift.detector import EDetector
 from cta_core.profile import KEPT_MASKS, FieldProfile, Profile, bucket_of
 
 ALPHA = 1e-7
-"""False alarms per event and question's share of the stream. At 1e-7 none was seen in 88,000 healthy events of 22 real and
+"""False alarms per event and question's share of the stream. At 1e-7 none was seen in 88,000 healthy events of 22
+real and
 made fields, and a silent x100 still took 7 events."""
 
 FEWEST = 60
@@ -33,7 +35,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     """`band`, `labels`, `form`, `absent`."""
     events: int
-    """Events since the question was first answered yes in this run of evidence."""
+    """Events that were asked since the change most likely began, the one that raised the alarm included."""
     text: str
 
 
@@ -42,7 +44,6 @@ class _Question(msgspec.Struct):
     name: str
     strange: Callable[[Any], bool]
     detector: EDetector
-    first: int = 0
     raised: bool = False
 
 
@@ -75,7 +76,9 @@ class SilentDriftMonitor:
                 self._questions.setdefault(path, []).append(question)
 
     def observe(self, events: Iterable[Any]) -> list[Alarm]:
-        """Takes decoded events that satisfy the contract; the alarms that they raise, each question once until `reset`."""
+        """Takes decoded events that satisfy the contract; the alarms that they raise, each question once until
+        `reset`.
+        """
         alarms: list[Alarm] = []
         for event in events:
             self.seen += 1
@@ -91,17 +94,15 @@ class SilentDriftMonitor:
         return alarms
 
     def _take(self, question: _Question, strange: bool, alarms: list[Alarm]) -> None:
-        if strange and not question.first:
-            question.first = self.seen
         if question.detector.see(strange=strange) and not question.raised:
             question.raised = True
             alarms.append(
                 Alarm(
                     path=question.path,
                     question=question.name,
-                    events=self.seen - question.first + 1,
+                    events=question.detector.run,
                     text=_TEXTS[question.name],
-                )  # fmt: skip
+                )
             )
 
     def reset(self) -> None:
@@ -110,7 +111,6 @@ class SilentDriftMonitor:
             for question in questions:
                 question.detector.reset()
                 question.raised = False
-                question.first = 0
 
 
 _TEXTS = {

@@ -1,6 +1,7 @@
 """The canary's value parity: do the values that an adapter made belong to the healthy profile?
 
-A check of the healed fields only, by types, labels, forms, bands and decimal places. It can refute an adapter, never prove
+A check of the healed fields only, by types, labels, forms, bands and decimal places. It can refute an adapter, never
+prove
 one; the canary asks it beside the error rate.
 """
 
@@ -17,7 +18,8 @@ FEWEST = 8
 """Healed values below which nothing is concluded."""
 
 SHIFT = 0.15
-"""Distance between the distributions of healthy and healed numbers that business may make: a rise of half in a log-normal
+"""Distance between the distributions of healthy and healed numbers that business may make: a rise of half in a
+log-normal
 field of spread 1 moves it by 0.16, a factor of 3 by 0.42, a factor of 10 by 0.75."""
 
 NOISE = 2.23
