@@ -10,12 +10,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from google.protobuf.json_format import ParseDict
 
 from cta.v1 import event_service_pb2, incident_service_pb2, stream_service_pb2, system_service_pb2
 from cta.v1.errors_pb2 import ErrorReason
 from cta_client.channel import methods
+from cta_client.cli.root import cta
 from cta_client.cli.settings import names
 from cta_core.adapter.file import load as load_adapter
 from cta_core.adapter.guard import Test
@@ -81,6 +83,20 @@ def test_every_rpc_is_told_with_its_errors() -> None:
     """No RPC is missing from the page of the API."""
     text = page("api")
     assert [method.name for method in methods() if f"| `{method.name}`" not in text] == []
+
+
+def test_every_command_is_told() -> None:
+    """Whatever `cta` can be told to do stands in a page, also what other packages add to it."""
+    told = "".join(path.read_text("utf-8") for path in PAGES)
+    context = click.Context(cta)
+    groups = {name: cta.get_command(context, name) for name in cta.list_commands(context)}
+    names_ = [
+        f"cta {name} {verb}" if verb else f"cta {name}"
+        for name, command in groups.items()
+        for verb in (command.list_commands(context) if isinstance(command, click.Group) else [""])
+    ]
+    assert len(names_) > 45
+    assert [name for name in names_ if name not in told] == []
 
 
 def test_every_message_and_enum_is_told() -> None:
