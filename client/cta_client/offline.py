@@ -1,6 +1,8 @@
-"""The commands that need no server: `diagnose`, `heal` and `apply` read files and decide with the same core as the server.
+"""The commands that need no server: `diagnose`, `heal` and `apply` read files and decide with the same core as the
+server.
 
-`OFFLINE` is the list that the command line's root mounts; `python -m cta_client.offline` runs them as they are. Events are
+`OFFLINE` is the list that the command line's root mounts; `python -m cta_client.offline` runs them as they are.
+Events are
 JSON Lines. A contract file that holds `null` means: there is no contract, learn it from the baseline.
 """
 
@@ -65,7 +67,7 @@ def heal_lines(
     lines: list[bytes], report: Report, baseline: list[dict[str, Any]], contract: Contract | None
 ) -> list[Outcome]:
     """What the gate makes of each line with the adapter that the report promotes."""
-    adapters = ()
+    adapters: tuple[ActiveAdapter, ...] = ()
     if report.decision is Decision.HEAL and report.program is not None:
         adapters = (ActiveAdapter(adapter_id="offline", revision=1, program=report.program),)
     return Gate(contract or compile_contract(learn(baseline)), adapters).judge_many(lines)
@@ -128,7 +130,8 @@ def heal_command(
         adapter.write_bytes(_file_of(report))
     counts = {kind: sum(1 for outcome in outcomes if outcome.kind is kind) for kind in OutcomeKind}
     click.echo(
-        f"{WORDS[report.decision].lower()}: {counts[OutcomeKind.HEALED]} healed, {counts[OutcomeKind.HEALTHY]} healthy, "
+        f"{WORDS[report.decision].lower()}: {counts[OutcomeKind.HEALED]} healed, "
+        f"{counts[OutcomeKind.HEALTHY]} healthy, "
         f"{counts[OutcomeKind.QUARANTINED]} quarantined"
     )
 

@@ -1,6 +1,7 @@
 """Profiles: mergeable statistics of every field of a stream, what "healthy" looks like in numbers.
 
-A profile is built event by event or merged from others; merging is associative and commutative to the last bit, because every
+A profile is built event by event or merged from others; merging is associative and commutative to the last bit,
+because every
 part is a sum, a minimum, a maximum or the k smallest hashes. The drift monitor, the parity check of the canary and the
 fingerprint of an incident read it. It keeps no event; of values only those of fields with few distinct ones.
 """
@@ -49,9 +50,10 @@ class Sample(msgspec.Struct):
         if key in self.counts:
             self.counts[key] += count
             return
-        self._insert(key, _hash(key), count)
+        self.insert(key, _hash(key), count)
 
-    def _insert(self, key: str, value: int, count: int) -> None:
+    def insert(self, key: str, value: int, count: int = 1) -> None:
+        """Counts a value that is not counted yet and whose hash is known."""
         if len(self.counts) >= self.limit:
             worst = max(self.hashes, key=lambda name: (self.hashes[name], name))
             if (value, key) > (self.hashes[worst], worst):
@@ -118,7 +120,7 @@ class FieldProfile(msgspec.Struct):
             self.values.counts[key] += 1
             return
         number = _hash(key)
-        self.values._insert(key, number, 1)  # noqa: SLF001 - the hash is known here already
+        self.values.insert(key, number)
         if len(self.smallest) < KEPT_HASHES or number < self.smallest[-1]:
             place = _place(self.smallest, number)
             if place == len(self.smallest) or self.smallest[place] != number:
@@ -228,7 +230,7 @@ _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
 
 def bucket_of(number: float) -> int:
     """The bucket of magnitudes of a number; buckets are ordered as numbers are."""
-    if number == 0 or number != number:  # noqa: PLR0124 - NaN is no JSON number, and must not raise here
+    if number == 0 or math.isnan(number):
         return 0
     magnitude = max(1, round(math.log(abs(number)) / _LOG) + 40000)
     return magnitude if number > 0 else -magnitude

@@ -1,7 +1,9 @@
 """Signatures: what an incident looks like, as an exact key and as a vector of likeness.
 
-`fingerprint` is computed before any analysis, from structure alone, so that the same drift of the same stream gives the same
-key whichever events were sampled. `embedding` places an incident among others by the kind of change, not by its names, so
+`fingerprint` is computed before any analysis, from structure alone, so that the same drift of the same stream gives
+the same
+key whichever events were sampled. `embedding` places an incident among others by the kind of change, not by its
+names, so
 that a like one on another stream is found. Neither ever promotes anything: what is found is proved again by `diagnose`.
 """
 
@@ -25,7 +27,8 @@ DIMENSIONS = 128
 """Length of an embedding: with weighted features 128 find the right template first in 93 of 100 cases, 4096 no more."""
 
 SEEN = 0.05
-"""Share of events from which a new path or a broken rule enters the key: rarer ones would come and go with the sample."""
+"""Share of events from which a new path or a broken rule enters the key: rarer ones would come and go with the
+sample."""
 
 USUAL = 0.9
 """Share of healthy events from which a field's absence enters the key."""
@@ -40,7 +43,8 @@ _WEIGHTS = {
     "decimals": 0.7,
     "name": 0.25,
 }
-"""Weights of feature classes: structure outweighs names, as measured in the survey (right first 0.93 against 0.81 flat)."""
+"""Weights of feature classes: structure outweighs names, as measured in the survey (right first 0.93 against 0.81
+flat)."""
 
 
 def fingerprint(healthy: Profile, drifted: Sequence[dict[str, Any]], contract: Contract | None) -> str:
@@ -120,7 +124,9 @@ def _types(field: FieldProfile) -> str:
 
 
 def _shifts(path: str, was: FieldProfile, now: FieldProfile) -> Iterable[str]:
-    """Heavy changes of values whose types stayed: the order of magnitude of numbers, labels that are all new, forms of text."""
+    """Heavy changes of values whose types stayed: the order of magnitude of numbers, labels that are all new, forms
+    of text.
+    """
     if was.numbers >= 20 and now.numbers >= 12:
         before, here = was.quantile(0.5), now.quantile(0.5)
         if before > 0 and here > 0 and abs(math.log10(here / before)) > 0.75:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+
 from cta_client.offline import OFFLINE, main
 from driftgen.populations import DOMAINS, Population, world_of
 
@@ -30,33 +31,56 @@ def files(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "contract.json").write_text(json.dumps(PAYMENTS.contract()))
     (tmp_path / "null.json").write_text("null")
     return {
-        "baseline": write(tmp_path / "baseline.jsonl", stream(1)), "healthy": write(tmp_path / "healthy.jsonl", stream(2)),
-        "drifted": write(tmp_path / "drifted.jsonl", drifted), "gone": write(tmp_path / "gone.jsonl", gone),
-        "contract": str(tmp_path / "contract.json"), "null": str(tmp_path / "null.json"),
-        "out": str(tmp_path / "out.jsonl"), "report": str(tmp_path / "report.json"), "adapter": str(tmp_path / "adapter.json"),
-    }  # fmt: skip
+        "baseline": write(tmp_path / "baseline.jsonl", stream(1)),
+        "healthy": write(tmp_path / "healthy.jsonl", stream(2)),
+        "drifted": write(tmp_path / "drifted.jsonl", drifted),
+        "gone": write(tmp_path / "gone.jsonl", gone),
+        "contract": str(tmp_path / "contract.json"),
+        "null": str(tmp_path / "null.json"),
+        "out": str(tmp_path / "out.jsonl"),
+        "report": str(tmp_path / "report.json"),
+        "adapter": str(tmp_path / "adapter.json"),
+    }
 
 
 @pytest.mark.parametrize(("events", "code"), [("healthy", 0), ("drifted", 10), ("gone", 20)])
 def test_diagnose_says_by_its_exit_code_what_it_found(files: dict[str, str], events: str, code: int) -> None:
     """Healthy events exit with 0, healable ones with 10, undecided ones with 20."""
-    result = CliRunner().invoke(main, ["diagnose", "--baseline", files["baseline"], "--drifted", files[events], "--contract", files["contract"]])
+    result = CliRunner().invoke(
+        main, ["diagnose", "--baseline", files["baseline"], "--drifted", files[events], "--contract", files["contract"]]
+    )
     assert result.exit_code == code, result.output
 
 
 def test_diagnose_prints_the_report_as_json(files: dict[str, str]) -> None:
     """With --json the whole report comes as one JSON object."""
-    result = CliRunner().invoke(main, ["diagnose", "--baseline", files["baseline"], "--drifted", files["drifted"], "--json"])
+    result = CliRunner().invoke(
+        main, ["diagnose", "--baseline", files["baseline"], "--drifted", files["drifted"], "--json"]
+    )
     assert json.loads(result.output)["decision"] == "HEAL"
 
 
 @pytest.mark.parametrize("contract", ["contract", "null"])
 def test_heal_writes_an_outcome_for_every_line_and_the_decision(files: dict[str, str], contract: str) -> None:
-    """Every drifted line has its outcome with the healed payload, and the report has the decision; null means no contract."""
+    """Every drifted line has its outcome with the healed payload, and the report has the decision; null means no
+    contract.
+    """
     result = CliRunner().invoke(
         main,
-        ["heal", "--baseline", files["baseline"], "--drifted", files["drifted"], "--contract", files[contract], "--out", files["out"], "--report", files["report"]],
-    )  # fmt: skip
+        [
+            "heal",
+            "--baseline",
+            files["baseline"],
+            "--drifted",
+            files["drifted"],
+            "--contract",
+            files[contract],
+            "--out",
+            files["out"],
+            "--report",
+            files["report"],
+        ],
+    )
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in Path(files["out"]).read_text().splitlines()]
     healthy = [json.loads(line) for line in Path(files["healthy"]).read_text().splitlines()]
@@ -68,8 +92,21 @@ def test_heal_writes_an_outcome_for_every_line_and_the_decision(files: dict[str,
 def test_heal_holds_events_when_a_person_has_to_decide(files: dict[str, str]) -> None:
     """Without a sure adapter broken events are quarantined with a reason, and the decision is ESCALATED."""
     CliRunner().invoke(
-        main, ["heal", "--baseline", files["baseline"], "--drifted", files["gone"], "--contract", files["contract"], "--out", files["out"], "--report", files["report"]]
-    )  # fmt: skip
+        main,
+        [
+            "heal",
+            "--baseline",
+            files["baseline"],
+            "--drifted",
+            files["gone"],
+            "--contract",
+            files["contract"],
+            "--out",
+            files["out"],
+            "--report",
+            files["report"],
+        ],
+    )
     rows = [json.loads(line) for line in Path(files["out"]).read_text().splitlines()]
     assert {row["outcome"] for row in rows} == {"QUARANTINED"}
     assert all("/amount" in row["reason"] for row in rows)
@@ -80,13 +117,31 @@ def test_apply_heals_a_stream_with_an_adapter_file(files: dict[str, str]) -> Non
     """The adapter that heal wrote turns events from standard input into healthy ones; a refused event exits with 3."""
     runner = CliRunner()
     runner.invoke(
-        main, ["heal", "--baseline", files["baseline"], "--drifted", files["drifted"], "--out", files["out"], "--report", files["report"], "--adapter", files["adapter"]]
-    )  # fmt: skip
+        main,
+        [
+            "heal",
+            "--baseline",
+            files["baseline"],
+            "--drifted",
+            files["drifted"],
+            "--out",
+            files["out"],
+            "--report",
+            files["report"],
+            "--adapter",
+            files["adapter"],
+        ],
+    )
     drifted = Path(files["drifted"]).read_text()
     result = runner.invoke(main, ["apply", files["adapter"], "--contract", files["contract"]], input=drifted)
     assert result.exit_code == 0
-    assert result.stdout == "".join(json.dumps(json.loads(line), separators=(",", ":")) + "\n" for line in Path(files["healthy"]).read_text().splitlines())
-    held = runner.invoke(main, ["apply", files["adapter"], "--contract", files["contract"]], input=drifted + '{"amt": 1}\n')
+    assert result.stdout == "".join(
+        json.dumps(json.loads(line), separators=(",", ":")) + "\n"
+        for line in Path(files["healthy"]).read_text().splitlines()
+    )
+    held = runner.invoke(
+        main, ["apply", files["adapter"], "--contract", files["contract"]], input=drifted + '{"amt": 1}\n'
+    )
     assert held.exit_code == 3
     assert "line 121 held" in held.stderr
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cta_core.profile import Profile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-scalars = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False, width=32) | st.text(max_size=12)
+from cta_core.profile import Profile
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**12), 10**12)
+    | st.floats(allow_nan=False, allow_infinity=False, width=32)
+    | st.text(max_size=12)
+)
 events = st.lists(
-    st.dictionaries(st.sampled_from(["a", "b", "c", "d/e"]), scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from("xy"), scalars)), max_size=12
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "d/e"]),
+        scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from("xy"), scalars),
+    ),
+    max_size=12,
 )
 
 
 @settings(deadline=None, max_examples=60)
 @given(events, events, events)
 def test_merging_is_associative(one: list[Any], two: list[Any], three: list[Any]) -> None:
-    """Merging profiles gives the same bytes whichever two are merged first, and the same as one profile of all events."""
+    """Merging profiles gives the same bytes whichever two are merged first, and the same as one profile of all
+    events.
+    """
     a, b, c = Profile.of(one), Profile.of(two), Profile.of(three)
     left = a.merge(b).merge(c).to_bytes()
     assert left == a.merge(b.merge(c)).to_bytes()

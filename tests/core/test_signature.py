@@ -65,9 +65,15 @@ def test_like_incidents_on_other_streams_are_nearer_than_unlike_ones() -> None:
 
     one = signature.embedding(diagnose(stream(1), cents(stream(2), "amount", "amount_cents"), CONTRACT))
     two = signature.embedding(
-        diagnose(stream(1, 200, bank), cents(stream(2, 200, bank), "amount", "amount_minor"), compile_contract(bank.contract()))
+        diagnose(
+            stream(1, 200, bank),
+            cents(stream(2, 200, bank), "amount", "amount_minor"),
+            compile_contract(bank.contract()),
+        )
     )
-    other = signature.embedding(diagnose(stream(1), [{**e, "risk_score": str(e["risk_score"])} for e in stream(2)], CONTRACT))
+    other = signature.embedding(
+        diagnose(stream(1), [{**e, "risk_score": str(e["risk_score"])} for e in stream(2)], CONTRACT)
+    )
     assert signature.likeness(one, two) > 0.7 > signature.likeness(one, other)
 
 

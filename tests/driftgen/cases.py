@@ -1,4 +1,6 @@
-"""Cases from populations and changes, and the judge of what a healer made of them (the rules of driftbench's README)."""
+"""Cases from populations and changes, and the judge of what a healer made of them (the rules of driftbench's
+README).
+"""
 
 from __future__ import annotations
 

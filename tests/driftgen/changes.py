@@ -1,6 +1,7 @@
 """Changes of producers, applied to healthy events: what can be healed, what cannot, and what is harmless.
 
-Each change takes the expected (healthy) events and gives the drifted ones, event by event; it says whether the right answer
+Each change takes the expected (healthy) events and gives the drifted ones, event by event; it says whether the right
+answer
 is to heal, to escalate or to stay quiet. `either` marks changes that may be healed by relations but need not be.
 """
 
@@ -237,8 +238,14 @@ def unit_named(rng: random.Random, population: Population, taken: set[str]) -> C
 
 
 def unit_silent(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
-    table = {"temperature": (lambda v: round(v * 1.8 + 32, 2)), "duration_ms": (lambda v: round(v / 1000, 4)), "distance_km": (lambda v: round(v / 1.609344, 4)),
-             "humidity": (lambda v: round(v / 100, 3)), "ts": (lambda v: v * 1000), "weight_kg": (lambda v: round(v * 1000))}  # fmt: skip
+    table = {
+        "temperature": (lambda v: round(v * 1.8 + 32, 2)),
+        "duration_ms": (lambda v: round(v / 1000, 4)),
+        "distance_km": (lambda v: round(v / 1.609344, 4)),
+        "humidity": (lambda v: round(v / 100, 3)),
+        "ts": (lambda v: v * 1000),
+        "weight_kg": (lambda v: round(v * 1000)),
+    }
     fields = [f for f in population.fields if f.name in table and f.name not in taken]
     if not fields:
         return None
@@ -257,9 +264,11 @@ def time_form(rng: random.Random, population: Population, taken: set[str]) -> Ch
     if field is None or field.name in ("ts", "hired_on"):
         return None
     forms = {
-        "epoch_s": lambda t: int(seconds(t)), "epoch_ms": lambda t: round(seconds(t) * 1000), "rfc2822": lambda t: format_datetime(datetime.fromtimestamp(seconds(t), UTC)),
+        "epoch_s": lambda t: int(seconds(t)),
+        "epoch_ms": lambda t: round(seconds(t) * 1000),
+        "rfc2822": lambda t: format_datetime(datetime.fromtimestamp(seconds(t), UTC)),
         "offset": lambda t: t.replace("Z", "+00:00"),
-    }  # fmt: skip
+    }
     digits = "." in str(field.make.__doc__)
     form = rng.choice(list(forms))
     del digits
@@ -515,9 +524,11 @@ def cased(rng: random.Random, population: Population, taken: set[str]) -> Change
         return None
     style = rng.choice(["kebab", "pascal", "upper", "prefix"])
     change: Callable[[str], str] = {
-        "kebab": lambda n: n.replace("_", "-"), "pascal": lambda n: "".join(w.capitalize() for w in n.split("_")), "upper": str.upper,
+        "kebab": lambda n: n.replace("_", "-"),
+        "pascal": lambda n: "".join(w.capitalize() for w in n.split("_")),
+        "upper": str.upper,
         "prefix": lambda n: f"{population.domain}_{n}",
-    }[style]  # fmt: skip
+    }[style]
 
     def apply(event: Event) -> None:
         items = [(change(key), value) for key, value in event.items()]
@@ -528,13 +539,45 @@ def cased(rng: random.Random, population: Population, taken: set[str]) -> Change
 
 
 HEALS: tuple[Maker, ...] = (
-    flattened, structure_renamed, inside, cased,
-    renamed, renamed, renamed, opaque, camel, envelope, nested, as_text, padded, formatted, percent, cents_named, cents_silent, unit_named, unit_silent, time_form,
-    time_naive, date_order, label_case, label_short, label_codes, flag_words, wrapped, joined, parted, swapped, null_words, dropped_constant, json_text, junk,
-)  # fmt: skip
+    flattened,
+    structure_renamed,
+    inside,
+    cased,
+    renamed,
+    renamed,
+    renamed,
+    opaque,
+    camel,
+    envelope,
+    nested,
+    as_text,
+    padded,
+    formatted,
+    percent,
+    cents_named,
+    cents_silent,
+    unit_named,
+    unit_silent,
+    time_form,
+    time_naive,
+    date_order,
+    label_case,
+    label_short,
+    label_codes,
+    flag_words,
+    wrapped,
+    joined,
+    parted,
+    swapped,
+    null_words,
+    dropped_constant,
+    json_text,
+    junk,
+)
 
 
-# -- what cannot be healed ------------------------------------------------------------------------------------------------
+# -- what cannot be healed
+# ------------------------------------------------------------------------------------------------
 
 
 def gone(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -642,9 +685,12 @@ def half_scaled(rng: random.Random, population: Population, taken: set[str]) -> 
         return None
     coin = random.Random(rng.random())
     return Change(
-        f"half scaled {field.name}", "escalate", lambda e: e.update({field.name: round(e[field.name] * 100) if coin.random() < 0.5 else e[field.name]}),
-        (field.name,), silent=True,
-    )  # fmt: skip
+        f"half scaled {field.name}",
+        "escalate",
+        lambda e: e.update({field.name: round(e[field.name] * 100) if coin.random() < 0.5 else e[field.name]}),
+        (field.name,),
+        silent=True,
+    )
 
 
 def two_flags(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -715,7 +761,16 @@ def role(rng: random.Random, population: Population, taken: set[str]) -> Change 
     field = pick(rng, population, "ref", "label", taken=taken)
     if field is None:
         return None
-    new = rng.choice(["reviewed_by", "partner", "secondary_" + field.name, "requested_" + field.name, "target_" + field.name, "misc_x"])
+    new = rng.choice(
+        [
+            "reviewed_by",
+            "partner",
+            "secondary_" + field.name,
+            "requested_" + field.name,
+            "target_" + field.name,
+            "misc_x",
+        ]
+    )
     other = random.Random(rng.random())
     pool: list[Any] = []
 
@@ -728,7 +783,14 @@ def role(rng: random.Random, population: Population, taken: set[str]) -> Change 
 
 def later_time(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     """The time is gone; what came is the time of another step, a little later."""
-    field = next((f for f in population.fields if f.kind == "time" and f.name not in taken and f.name not in ("ts", "hired_on", "closed_at")), None)
+    field = next(
+        (
+            f
+            for f in population.fields
+            if f.kind == "time" and f.name not in taken and f.name not in ("ts", "hired_on", "closed_at")
+        ),
+        None,
+    )
     if field is None:
         return None
     new = rng.choice(["processed_at", "exported_at", "synced_at", "ingested_ts"])
@@ -745,12 +807,19 @@ def truncated(rng: random.Random, population: Population, taken: set[str]) -> Ch
     if field is None:
         return None
     new = rng.choice(field.aliases) if field.aliases else field.name
-    return Change(f"truncated {field.name}", "escalate", lambda e: e.update({new: (e.pop(field.name) or "")[:4]}), (field.name,))
+    return Change(
+        f"truncated {field.name}", "escalate", lambda e: e.update({new: (e.pop(field.name) or "")[:4]}), (field.name,)
+    )
 
 
 def one_of_two(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
     """Two fields of one kind are gone, and one new field is the one or the other."""
-    for one, two in (("subtotal", "total"), ("origin", "destination"), ("impressions", "clicks"), ("humidity", "pressure")):
+    for one, two in (
+        ("subtotal", "total"),
+        ("origin", "destination"),
+        ("impressions", "clicks"),
+        ("humidity", "pressure"),
+    ):
         if {one, two} <= {f.name for f in population.fields} and not {one, two} & taken:
             coin = random.Random(rng.random())
 
@@ -778,12 +847,33 @@ def aggregated(rng: random.Random, population: Population, taken: set[str]) -> C
 
 
 TRAPS: tuple[Maker, ...] = (
-    role, role, later_time, truncated, one_of_two, aggregated,
-    gone, decoy, decoy, qualified, qualified, rounded, date_only, labels_merged, masked, sign_lost, half_scaled, two_flags, negated, bucketed, hashed, currency_rate,
-)  # fmt: skip
+    role,
+    role,
+    later_time,
+    truncated,
+    one_of_two,
+    aggregated,
+    gone,
+    decoy,
+    decoy,
+    qualified,
+    qualified,
+    rounded,
+    date_only,
+    labels_merged,
+    masked,
+    sign_lost,
+    half_scaled,
+    two_flags,
+    negated,
+    bucketed,
+    hashed,
+    currency_rate,
+)
 
 
-# -- what is harmless -----------------------------------------------------------------------------------------------------
+# -- what is harmless
+# -----------------------------------------------------------------------------------------------------
 
 
 def new_optional(rng: random.Random, population: Population, taken: set[str]) -> Change | None:
@@ -791,8 +881,10 @@ def new_optional(rng: random.Random, population: Population, taken: set[str]) ->
     source = rng.choice(population.fields).name
     coin = random.Random(rng.random())
     values: dict[str, Callable[[Event], Any]] = {
-        "copy": lambda e: e[source], "number": lambda e: coin.randrange(1000), "text": lambda e: coin.choice(["a", "b", "debug"]),
-    }  # fmt: skip
+        "copy": lambda e: e[source],
+        "number": lambda e: coin.randrange(1000),
+        "text": lambda e: coin.choice(["a", "b", "debug"]),
+    }
     return Change("new optional", "ignore", lambda e: e.update(extra_info=values[kind](e)), ())
 
 

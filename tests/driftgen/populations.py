@@ -1,6 +1,7 @@
 """Populations of events in many domains, seeded: the healthy streams that the drift generator changes.
 
-A population is a list of fields; each field knows its kind, other names that people give it, and how to make a value from
+A population is a list of fields; each field knows its kind, other names that people give it, and how to make a value
+from
 the random source and the event so far, so that fields hang together as they do in real streams.
 """
 
@@ -23,7 +24,8 @@ class Field(msgspec.Struct, frozen=True):
 
     name: str
     kind: str
-    """`id`, `ref`, `money`, `count`, `time`, `label`, `flag`, `measure`, `temperature`, `share`, `text`, `constant`, `code`."""
+    """`id`, `ref`, `money`, `count`, `time`, `label`, `flag`, `measure`, `temperature`, `share`, `text`, `constant`,
+    `code`."""
     aliases: tuple[str, ...]
     make: Make
     schema: dict[str, Any]
@@ -137,9 +139,12 @@ def measure(name: str, mean: float, spread: float, digits: int, aliases: str = "
 def words(name: str, choices: str, aliases: str = "") -> Field:
     pool = choices.split()
     return Field(
-        name, "text", tuple(aliases.split()),
-        lambda r, e, w: " ".join(r.choice(pool) for _ in range(r.randint(2, 7))).capitalize(), STRING,
-    )  # fmt: skip
+        name,
+        "text",
+        tuple(aliases.split()),
+        lambda r, e, w: " ".join(r.choice(pool) for _ in range(r.randint(2, 7))).capitalize(),
+        STRING,
+    )
 
 
 def constant(name: str, value: str, aliases: str = "") -> Field:
@@ -162,36 +167,64 @@ def _temperature(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> floa
 
 def _address(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> dict[str, Any]:
     return {
-        "street": f"{r.choice('Main Oak Hill Lake Park Mill'.split())} St {r.randrange(1, 200)}",
-        "city": r.choice("Berlin Hamburg Wien Graz Basel Lyon".split()),
+        "street": f"{r.choice(['Main', 'Oak', 'Hill', 'Lake', 'Park', 'Mill'])} St {r.randrange(1, 200)}",
+        "city": r.choice(["Berlin", "Hamburg", "Wien", "Graz", "Basel", "Lyon"]),
         "zip": f"{r.randrange(10000, 99999)}",
-        "country": r.choice("DE DE DE AT CH FR".split()),
+        "country": r.choice(["DE", "DE", "DE", "AT", "CH", "FR"]),
     }
 
 
 def _lines(r: random.Random, e: dict[str, Any], w: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"sku": f"SKU-{r.randrange(100, 160)}", "qty": 1 + int(r.expovariate(1.2)), "unit_price": round(r.lognormvariate(3, 0.7), 2)}
+        {
+            "sku": f"SKU-{r.randrange(100, 160)}",
+            "qty": 1 + int(r.expovariate(1.2)),
+            "unit_price": round(r.lognormvariate(3, 0.7), 2),
+        }
         for _ in range(1 + int(r.expovariate(0.7)))
     ]
 
 
 def _object(**types: str) -> dict[str, Any]:
-    return {"type": "object", "properties": {name: {"type": kind} for name, kind in types.items()}, "required": list(types)}
+    return {
+        "type": "object",
+        "properties": {name: {"type": kind} for name, kind in types.items()},
+        "required": list(types),
+    }
 
 
 DOMAINS: dict[str, tuple[Field, ...]] = {
     "baskets": (
         ident("basket_id", "B-", "basketId cart_id"),
         when("placed_at", "placedAt ordered_at created_at"),
-        derived("address", "object", _address, _object(street="string", city="string", zip="string", country="string"), "delivery_address addr"),
         derived(
-            "lines", "array", _lines, {"type": "array", "minItems": 1, "items": _object(sku="string", qty="integer", unit_price="number")}, "items positions"
+            "address",
+            "object",
+            _address,
+            _object(street="string", city="string", zip="string", country="string"),
+            "delivery_address addr",
         ),
         derived(
-            "customer", "object", lambda r, e, w: {"id": f"C{1000 + int(60 * r.random() ** 1.7) * 7}", "vip": r.random() < 0.2}, _object(id="string", vip="boolean"), "client buyer"
+            "lines",
+            "array",
+            _lines,
+            {"type": "array", "minItems": 1, "items": _object(sku="string", qty="integer", unit_price="number")},
+            "items positions",
         ),
-        derived("total", "money", lambda r, e, w: round(sum(x["qty"] * x["unit_price"] for x in e["lines"]), 2), NUMBER, "total_amount sum grand_total"),
+        derived(
+            "customer",
+            "object",
+            lambda r, e, w: {"id": f"C{1000 + int(60 * r.random() ** 1.7) * 7}", "vip": r.random() < 0.2},
+            _object(id="string", vip="boolean"),
+            "client buyer",
+        ),
+        derived(
+            "total",
+            "money",
+            lambda r, e, w: round(sum(x["qty"] * x["unit_price"] for x in e["lines"]), 2),
+            NUMBER,
+            "total_amount sum grand_total",
+        ),
         label("status", {"open": 5, "packed": 3, "sent": 4, "returned": 1}, "state basket_status"),
         flag("express", 0.2, "is_express express_delivery"),
     ),
@@ -254,7 +287,10 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
             "text",
             lambda r, e, w: (
                 "/"
-                + "/".join(r.choice("api v1 users items carts search login".split()) for _ in range(r.randint(1, 3)))
+                + "/".join(
+                    r.choice(["api", "v1", "users", "items", "carts", "search", "login"])
+                    for _ in range(r.randint(1, 3))
+                )
             ),
             STRING,
             "url_path uri route",
@@ -316,7 +352,24 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
         derived(
             "first_name",
             "text",
-            lambda r, e, w: r.choice("Ana Ben Clara David Eva Finn Greta Hugo Ida Jan Kira Leo Mia Noah".split()),
+            lambda r, e, w: r.choice(
+                [
+                    "Ana",
+                    "Ben",
+                    "Clara",
+                    "David",
+                    "Eva",
+                    "Finn",
+                    "Greta",
+                    "Hugo",
+                    "Ida",
+                    "Jan",
+                    "Kira",
+                    "Leo",
+                    "Mia",
+                    "Noah",
+                ]
+            ),
             STRING,
             "given_name firstName vorname",
         ),
@@ -324,7 +377,21 @@ DOMAINS: dict[str, tuple[Field, ...]] = {
             "last_name",
             "text",
             lambda r, e, w: r.choice(
-                "Meier Novak Rossi Silva Weber Costa Dubois Haas Kern Lang Moser Pohl Adler".split()
+                [
+                    "Meier",
+                    "Novak",
+                    "Rossi",
+                    "Silva",
+                    "Weber",
+                    "Costa",
+                    "Dubois",
+                    "Haas",
+                    "Kern",
+                    "Lang",
+                    "Moser",
+                    "Pohl",
+                    "Adler",
+                ]
             ),
             STRING,
             "family_name lastName surname",

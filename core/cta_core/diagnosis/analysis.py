@@ -1,7 +1,9 @@
 """The analysis as one pure function: healthy events, drifted events and the contract in, the report out.
 
-`diagnose` finds what differs, asks the signatures' adapters first, then searches the adapter that mends it, proves it on the
-events at hand and decides: heal, ask a person, or stay quiet. It never promotes anything; the server's loop, the offline
+`diagnose` finds what differs, asks the signatures' adapters first, then searches the adapter that mends it, proves
+it on the
+events at hand and decides: heal, ask a person, or stay quiet. It never promotes anything; the server's loop, the
+offline
 commands and the tests call it.
 """
 
@@ -44,7 +46,7 @@ def diagnose(
     if not healthy.events or not drifted:
         return Report(decision=Decision.QUIET, baseline_count=len(healthy.events), drifted_count=len(drifted))
     if hints:
-        report = recall(healthy, drifted, contract, hints, options)
+        report = recall(healthy, drifted, contract, hints)
         if report is not None:
             return report
     case = prepare(healthy, drifted, contract)

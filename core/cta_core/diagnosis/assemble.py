@@ -1,4 +1,5 @@
-"""From choices to a program: moves in an order that works, whole objects at once where all of them moves, then value steps.
+"""From choices to a program: moves in an order that works, whole objects at once where all of them moves, then value
+steps.
 
 Writes steps; it decides nothing about what is right. The verification runs the program on every event afterwards.
 """
@@ -104,7 +105,9 @@ def _null_parents(pairs: Mapping[str, str], healthy: Table, drifted: Table) -> I
 def _collapsed(
     pairs: Mapping[str, str], healthy: Table, drifted: Table, own: set[str]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(target, source) moves with whole objects and arrays in place of their leaves, and the moves inside those afterwards."""
+    """(target, source) moves with whole objects and arrays in place of their leaves, and the moves inside those
+    afterwards.
+    """
     groups: dict[tuple[str, str], int] = {}
     for target, source in pairs.items():
         for above_target, above_source in _aboves(target, source):

@@ -1,6 +1,7 @@
 """What an analysis is about: the healthy side, read once, and the drifted events sorted into old and new.
 
-`prepare` reads both sides, marks the events that break the contract or carry a new shape, and levels changes of shape. The
+`prepare` reads both sides, marks the events that break the contract or carry a new shape, and levels changes of
+shape. The
 search and the report work on the case; it decides nothing.
 """
 
@@ -32,7 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TOLD = 80
-"""Broken events of which every breach is told: a rule that one in twenty breaks is missed once in 60 times, and then its
+"""Broken events of which every breach is told: a rule that one in twenty breaks is missed once in 60 times, and then
+its
 field still shows by its values."""
 
 
@@ -101,16 +103,26 @@ def prepare(baseline: Baseline, drifted: Sequence[Any], contract: Contract | Non
         old = [index for index in range(len(drifted)) if index not in marked]
     part = table if not old else Table([drifted[index] for index in rows])
     leveled = level(healthy, part, promises)
-    shaped = [step.path for step in (*leveled.before, *leveled.after)]
+    shaped = [path for step in (*leveled.before, *leveled.after) for path in step.reads()]
     broken = {path for path in broken if not any(is_below(path, above) for above in shaped)}
     wraps = [step for step in leveled.after if isinstance(step, Wrap)]
     return Case(
-        healthy=healthy, drifted=table, promises=promises, contract=contract, declared=declared, level=leveled,
+        healthy=healthy,
+        drifted=table,
+        promises=promises,
+        contract=contract,
+        declared=declared,
+        level=leveled,
         inner=promises.leveled(
-            [step.path for step in wraps if step.form is WrapForm.ONE_ELEMENT], [step.path for step in wraps if step.form is WrapForm.PAIRS]
-        ), rows=tuple(rows), old=tuple(old), broken=frozenset(broken), breached=breached,
+            [step.path for step in wraps if step.form is WrapForm.ONE_ELEMENT],
+            [step.path for step in wraps if step.form is WrapForm.PAIRS],
+        ),
+        rows=tuple(rows),
+        old=tuple(old),
+        broken=frozenset(broken),
+        breached=breached,
         breaches=breaches,
-    )  # fmt: skip
+    )
 
 
 def _new_shape(healthy: Table, drifted: Table, promises: Promises) -> set[int]:
@@ -120,9 +132,10 @@ def _new_shape(healthy: Table, drifted: Table, promises: Promises) -> set[int]:
     if not fresh:
         return set()
     usual = [
-        path for path, column in healthy.columns.items()
+        path
+        for path, column in healthy.columns.items()
         if "*" not in path and len(column.rows) >= 0.98 * healthy.count and promises.names(path)
-    ]  # fmt: skip
+    ]
     lacking: set[int] = set()
     everyone = set(range(drifted.count))
     for path in usual:

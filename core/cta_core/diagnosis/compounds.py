@@ -1,4 +1,5 @@
-"""Changes that join or part fields: one text for several targets, several sources for one target, one of several sources,
+"""Changes that join or part fields: one text for several targets, several sources for one target, one of several
+sources,
 a copy of a field that stayed.
 
 Tried for fields that no single source explains. Each part must fit its own field on its own evidence; the whole is then
@@ -17,17 +18,41 @@ import msgspec
 
 from cta_core.adapter.steps import AnyStep, Copy, Merge, MergeRule, Split, SplitSide
 from cta_core.diagnosis.assemble import Part
-from cta_core.diagnosis.candidates.recipe import moved_to
-from cta_core.diagnosis.fit import fit
+from cta_core.diagnosis.candidates.recipe import Recipe, moved_to
+from cta_core.diagnosis.fit import Fit, fit
 from cta_core.diagnosis.lexicon import CANONICAL
-from cta_core.diagnosis.names import compare, name_of
+from cta_core.diagnosis.names import NamePair, compare, name_of
 from cta_core.diagnosis.promises import Promise
 from cta_core.diagnosis.relations import by_row
 from cta_core.diagnosis.search import Candidate, Searcher
 from cta_core.diagnosis.table import Table, leaf_of, parent_of
 from cta_core.diagnosis.views import REFUSED, View
 
-MARKS = ", ; : | > / - _ . @ # ? & = + ~ ->".split() + [" ", ", ", " - ", "::", " / ", "T"]
+MARKS = [
+    ",",
+    ";",
+    ":",
+    "|",
+    ">",
+    "/",
+    "-",
+    "_",
+    ".",
+    "@",
+    "#",
+    "?",
+    "&",
+    "=",
+    "+",
+    "~",
+    "->",
+    " ",
+    ", ",
+    " - ",
+    "::",
+    " / ",
+    "T",
+]
 """Separators that are tried."""
 
 GOOD_PART = 0.6
@@ -62,7 +87,8 @@ def _specific(candidate: Candidate) -> float:
     return candidate.fit.support + extra
 
 
-# -- one source for several targets --------------------------------------------------------------------------------------------
+# -- one source for several targets
+# --------------------------------------------------------------------------------------------
 
 
 def splits(targets: Mapping[str, View], pool: Mapping[str, View], searcher: Searcher) -> list[Compound]:
@@ -149,9 +175,9 @@ def _split(
     for index, pick in enumerate(chosen):
         if pick is None:
             continue
-        for other in options[index]:
-            if other[1] != pick[1] and other[0] > pick[0] - 1.0 and not settled:
-                vetoes.append("two orders of the parts are equally good")
+        rivals = [other for other in options[index] if other[1] != pick[1] and other[0] > pick[0] - 1.0]
+        if rivals and not settled:
+            vetoes.append("two orders of the parts are equally good")
         if _specific(pick[2]) < 1.0 and compare(pick[1], source).score < 0.5:
             vetoes.append(f"nothing but the form of the values speaks for {pick[1]}")
     vetoes.extend(_joins(mark, side, [targets[pick[1]] if pick is not None else None for pick in chosen]))
@@ -182,7 +208,9 @@ Line = list[tuple[float, str, Candidate, str]]
 def _by_frequency(
     options: list[Line], columns: Sequence[View], targets: Mapping[str, View], mark: str
 ) -> tuple[list[Line], bool]:
-    """The options with the likelier order of two parts first, and whether it is settled: by frequencies, or by an arrow."""
+    """The options with the likelier order of two parts first, and whether it is settled: by frequencies, or by an
+    arrow.
+    """
 
     def likelihood(column: View, path: str) -> float:
         counts = targets[path].counts
@@ -227,7 +255,8 @@ def _joins(mark: str, side: SplitSide, parts: Sequence[View | None]) -> Iterator
             yield f"healthy values of {view.path} hold {mark!r} themselves"
 
 
-# -- several sources for one target --------------------------------------------------------------------------------------------
+# -- several sources for one target
+# --------------------------------------------------------------------------------------------
 
 
 def merges(targets: Mapping[str, View], pool: Mapping[str, View], searcher: Searcher) -> list[Compound]:
@@ -308,7 +337,8 @@ def _merge(
         ):
             weak.append(f"nothing but the form of the values speaks for {ranked[0][1]}")
     if [path for path, _ in used] != [path for path in sources if parent_of(path) == parent_of(used[0][0])] or size < 3:
-        # All members of one new object in their own order are a text that was taken apart; anything less needs evidence.
+        # All members of one new object in their own order are a text that was taken apart; anything less needs
+        # evidence.
         vetoes.extend(weak)
     if tail:
         vetoes.extend(_tail_doubts(rows, sources[used[1][0]], searcher))
@@ -353,10 +383,6 @@ def _part_fit(healthy: View, given: View, searcher: Searcher) -> Candidate | Non
 
 
 def _null_candidate(healthy: View, given: View) -> Candidate:
-    from cta_core.diagnosis.candidates.recipe import Recipe  # noqa: PLC0415 - only needed for parts that are always missing
-    from cta_core.diagnosis.names import NamePair  # noqa: PLC0415
-    from cta_core.diagnosis.fit import Fit  # noqa: PLC0415
-
     return Candidate(
         target=healthy.path,
         source=given.path,
@@ -376,9 +402,10 @@ def _tail_doubts(rows: Sequence[Sequence[str]], second: View, searcher: Searcher
 def _first(target: str, view: View, sources: Mapping[str, View]) -> Compound | None:
     """Two sources of which each event has one."""
     near = [
-        path for path in sources
+        path
+        for path in sources
         if compare(target, path).score >= 0.3 or parent_of(path).startswith(parent_of(target) + "/")
-    ]  # fmt: skip
+    ]
     for one, two in itertools.combinations(sorted(near), 2):
         left, right = sources[one], sources[two]
         if parent_of(one) != parent_of(two):
@@ -386,9 +413,8 @@ def _first(target: str, view: View, sources: Mapping[str, View]) -> Compound | N
         total = len(left.solid) + len(right.solid)
         if not left.solid or not right.solid or min(len(left.solid), len(right.solid)) < 0.05 * total:
             continue
-        if "*" not in one:
-            if set(left.rows) & set(right.rows):
-                continue
+        if "*" not in one and set(left.rows) & set(right.rows):
+            continue
         both = View(target, [*left.solid, *right.solid], [*left.rows, *right.rows])
         result = fit(view, both)
         alone = max(fit(view, left).score, fit(view, right).score)
@@ -398,23 +424,32 @@ def _first(target: str, view: View, sources: Mapping[str, View]) -> Compound | N
         vetoes = () if name >= 0.5 or result.support >= 1.5 else ("nothing but the values speaks for these sources",)
         return Compound(
             part=Part(
-                targets=(target,), sources=(one, two), move=False,
+                targets=(target,),
+                sources=(one, two),
+                move=False,
                 steps=(Merge(sources=(one, two), target=target, rule=MergeRule.FIRST),),
             ),
-            kind="merge", confidence=0.5 if vetoes else 0.95, facts=(f"each event has one of {one} and {two}",), vetoes=vetoes,
-        )  # fmt: skip
+            kind="merge",
+            confidence=0.5 if vetoes else 0.95,
+            facts=(f"each event has one of {one} and {two}",),
+            vetoes=vetoes,
+        )
     return None
 
 
-# -- a copy of a field that stayed -----------------------------------------------------------------------------------------------
+# -- a copy of a field that stayed
+# -----------------------------------------------------------------------------------------------
 
 
 INFORMATIVE = 300
-"""Values that must agree, pooled over the fields of one object: equality on n values bounds the share of exceptions at 3 / n."""
+"""Values that must agree, pooled over the fields of one object: equality on n values bounds the share of exceptions
+at 3 / n."""
 
 
 def copies(targets: Mapping[str, View], healthy: Table, drifted: Table, changed: set[str]) -> list[Compound]:
-    """Missing fields whose healthy values always equalled those of a field that is still there under the same last name."""
+    """Missing fields whose healthy values always equalled those of a field that is still there under the same last
+    name.
+    """
     by_leaf: dict[str, list[str]] = {}
     for path in healthy.columns:
         if path in drifted.columns and path not in changed and "*" not in path:
@@ -443,7 +478,7 @@ def copies(targets: Mapping[str, View], healthy: Table, drifted: Table, changed:
                 kind="copy",
                 confidence=0.95,
                 facts=(f"{target} always equalled {other} ({agreed} values of the object agree)",),
-            )  # fmt: skip
+            )
             for target, other, _ in members
         )
     return found

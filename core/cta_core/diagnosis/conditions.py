@@ -1,6 +1,7 @@
 """Conditions for the value steps of mixed streams: what holds for the new shape of a field and for no old one.
 
-Only needed where a value step works on a field that both shapes have. Tried in this order: another type, another pattern of
+Only needed where a value step works on a field that both shapes have. Tried in this order: another type, another
+pattern of
 time, other labels. Where nothing separates the two, there is no guard, and the analysis hands over.
 """
 

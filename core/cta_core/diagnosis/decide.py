@@ -22,7 +22,8 @@ SAME_OUTPUT = 0.999
 """Share of equal values from which two candidates count as one reading."""
 
 NOTHING = -2.5
-"""Score of leaving a target without a source. Weak pairs are chosen all the same: relations may lift them, a person reads them."""
+"""Score of leaving a target without a source. Weak pairs are chosen all the same: relations may lift them, a person
+reads them."""
 
 VETO_CAP = 0.3
 """Confidence that a veto leaves; far below any bar that a policy may set."""
@@ -91,7 +92,8 @@ def decide(
 
 
 SIBLINGS = 1.5
-"""Log-odds for a source in the object that a sure choice of the same incident comes from: one producer moves things together."""
+"""Log-odds for a source in the object that a sure choice of the same incident comes from: one producer moves things
+together."""
 
 
 def _with_siblings(chosen: dict[str, Candidate], best: dict[tuple[str, str], Candidate]) -> dict[str, Candidate]:
@@ -239,7 +241,8 @@ def _choice(
             margin, rival = gap, other
     vetoes = candidate.vetoes
     if candidate.relation.keyed:
-        # The same key has the same value as before: no other quantity does that. Correlation does not tell `avg_x` from `x`.
+        # The same key has the same value as before: no other quantity does that. Correlation does not tell `avg_x`
+        # from `x`.
         vetoes = tuple(veto for veto in vetoes if not veto.startswith("qualifier:"))
     score = candidate.score + (min(4.0, relation_margin) if candidate.name.score < 0.6 else 0.0)
     relation = candidate.relation
@@ -250,7 +253,9 @@ def _choice(
 
 
 def _lesser(candidate: Candidate, other: Candidate) -> bool:
-    """A rival on the same source whose own evidence rules it out: values that do not fit, or a transform that nothing asks for."""
+    """A rival on the same source whose own evidence rules it out: values that do not fit, or a transform that
+    nothing asks for.
+    """
     return bool(other.vetoes) and not candidate.vetoes and other.score < candidate.score - 0.5
 
 

@@ -1,4 +1,5 @@
-"""From the solution to the report that people and machines read: symptoms, evidence, proposals, readings, proof, example.
+"""From the solution to the report that people and machines read: symptoms, evidence, proposals, readings, proof,
+example.
 
 Everything in it is a measured fact or a rule's name; payload values are masked.
 """
@@ -37,9 +38,15 @@ def explain(case: Case, found: Sequence[Finding], solution: Solution, options: O
     proof: tuple[Check, ...] = ()
     if program is not None and solution.trial is not None:
         proof = prove(
-            program, solution.trial, case.healthy.events, case.drifted.events, case.contract, solution.open_paths, solution.remaining,
+            program,
+            solution.trial,
+            case.healthy.events,
+            case.drifted.events,
+            case.contract,
+            solution.open_paths,
+            solution.remaining,
             options.max_held,
-        )  # fmt: skip
+        )
     decision = solution.decision
     if decision is Decision.HEAL and not all(check.passed for check in proof):
         decision = Decision.ESCALATE
@@ -49,7 +56,7 @@ def explain(case: Case, found: Sequence[Finding], solution: Solution, options: O
         method=solution.method,
         confidence=solution.confidence if program is not None else 0.0,
         severity=max((finding.severity for finding in found), key=_ORDER.index, default=Severity.NOTICE),
-        cause=cause_of(case, found, solution),
+        cause=cause_of(found, solution),
         symptoms=symptoms_of(case, found),
         evidence=evidence,
         whys=whys_of(case, found, solution),

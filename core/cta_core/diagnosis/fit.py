@@ -1,6 +1,7 @@
 """Do values belong to a field? Compares what a candidate makes of the drifted values with the field's healthy values.
 
-`fit` gives a likeness from 0 to 1, the support that is specific to this field (values that come again, a rare form), and the
+`fit` gives a likeness from 0 to 1, the support that is specific to this field (values that come again, a rare form),
+and the
 conflicts: facts that no score can outweigh. Scores rank candidates, conflicts stop them.
 """
 
@@ -167,7 +168,9 @@ def _coarser(target: View, given: View) -> bool:
 
 
 def _recurrence(target: View, given: View) -> tuple[float, float] | None:
-    """(share of values that come again within the healthy events, share of the given values that are known); None if too few."""
+    """(share of values that come again within the healthy events, share of the given values that are known); None if
+    too few.
+    """
     solid = target.solid
     if len(solid) < 20 or len(target.counts) < 4 or isinstance(solid[0], (dict, list)):
         return None
@@ -225,9 +228,10 @@ def _texts(target: View, given: View, loose: bool) -> Fit:
             score *= 0.5
     for mark, before, now_share in _marks(target, given):
         conflicts.append(
-            f"{mark!r} stands in {before:.0%} of the healthy values and in none of these" if before > now_share
+            f"{mark!r} stands in {before:.0%} of the healthy values and in none of these"
+            if before > now_share
             else f"{mark!r} stands in {now_share:.0%} of these values and in no healthy one"
-        )  # fmt: skip
+        )
         score *= 0.7
         break
     coming = _recurrence(target, given)
@@ -295,7 +299,7 @@ def _times(target: View, given: View, form: str) -> Fit:
     if masks > 0.6:
         score *= 0.6
         conflicts.append("times are written in another way")
-    if form not in CLOCKS and _resolution(b) < 0.02 < 0.5 < _resolution(a) and len(b) >= 15:
+    if form not in CLOCKS and _resolution(b) < 0.02 and _resolution(a) > 0.5 and len(b) >= 15:
         conflicts.append("coarser: seconds are gone")
         score *= 0.5
     return Fit(score=score, conflicts=tuple(conflicts), facts=(f"times in the form {form}",))

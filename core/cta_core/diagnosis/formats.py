@@ -135,19 +135,21 @@ DATES: frozenset[str] = frozenset(
 
 @lru_cache(maxsize=65536)
 def seconds_of(text: str, form: str) -> float | None:
-    """The instant that a text names in a format, in seconds since 1970; naive times count as UTC. None where it does not parse."""
+    """The instant that a text names in a format, in seconds since 1970; naive times count as UTC. None where it does
+    not parse.
+    """
     try:
         if form in ("rfc3339", "%Y%m%dT%H%M%SZ"):
             if form != "rfc3339":
-                return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+                return datetime.strptime(text[:-1] + "+0000", "%Y%m%dT%H%M%S%z").timestamp()
             return datetime.fromisoformat(text.replace("z", "Z").replace(" ", "T")).timestamp()
         if form == "date" or form.startswith("%Y-%m-%d"):
             return datetime.fromisoformat(text.replace(",", ".")).replace(tzinfo=UTC).timestamp()
         if form == "rfc2822":
             body = text.split(", ", 1)[-1].replace("GMT", "+0000").replace("UTC", "+0000").replace("UT", "+0000")
             pattern = "%d %b %Y %H:%M:%S %z" if body.count(":") == 2 else "%d %b %Y %H:%M %z"
-            return datetime.strptime(body, pattern).timestamp()
-        parsed = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is set on the next line
+            return datetime.strptime(body, pattern).timestamp()  # noqa: DTZ007 - both patterns end in %z
+        parsed = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is set below
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=UTC)
         if form in CLOCKS:
@@ -158,7 +160,9 @@ def seconds_of(text: str, form: str) -> float | None:
 
 
 def date_formats(texts: Sequence[str], tolerance: float = 0.02) -> list[str]:
-    """Formats that read all the texts but for a share of junk, in the order of `DATE_PATTERNS`; several where it is ambiguous."""
+    """Formats that read all the texts but for a share of junk, in the order of `DATE_PATTERNS`; several where it is
+    ambiguous.
+    """
     if not texts or not any(letter.isdigit() for letter in texts[0]):
         sample = next((text for text in texts if any(letter.isdigit() for letter in text)), "")
         if not sample:

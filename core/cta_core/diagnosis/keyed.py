@@ -1,6 +1,7 @@
 """Rescaling that shows per key: a route has one length, an article one weight, so the ratio per key is the factor.
 
-Where a key decides a number, the factor needs no distribution: it is read key by key, and it is the same for all of them or
+Where a key decides a number, the factor needs no distribution: it is read key by key, and it is the same for all of
+them or
 there is none. This also proves that a number that moved did not change its unit.
 """
 
@@ -65,7 +66,8 @@ def keyed_ratio(target: View, source: View, relations: Relations) -> Keyed | Non
             return Keyed(
                 ratio=middle,
                 part=Part(targets=(target.path,), sources=(source.path,), move=False, steps=(step,)),
-                fact=f"for the same {path} healthy values are {middle:.5g} times these ({factor.words}), in {exact} of {len(pairs)} cases exactly",
+                fact=f"for the same {path} healthy values are {middle:.5g} times these ({factor.words}), "
+                f"in {exact} of {len(pairs)} cases exactly",
             )
         return Keyed(ratio=middle, part=None, fact=f"for the same {path} healthy values are {middle:.5g} times these")
     return None

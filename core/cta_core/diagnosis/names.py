@@ -21,7 +21,8 @@ _LETTERS = str.maketrans(
 )
 
 PARENT_WEIGHT = 0.35
-"""Weight of a word above the leaf: parents repeat for all their children, so each says about a third of a leaf's word."""
+"""Weight of a word above the leaf: parents repeat for all their children, so each says about a third of a leaf's
+word."""
 
 GENERIC_WEIGHT = 0.35
 """Weight of a generic word: `id` in common is about a third of the evidence of `invoice` in common."""
@@ -133,7 +134,9 @@ def _is_subsequence(short: str, long: str) -> bool:
 
 
 def _keeps_consonants(short: str, long: str) -> bool:
-    """An abbreviation drops vowels and endings: most of its letters are consonants that stand in order near the front."""
+    """An abbreviation drops vowels and endings: most of its letters are consonants that stand in order near the
+    front.
+    """
     consonants = [letter for letter in short if letter not in "aeiou"]
     return len(consonants) * 2 >= len(short) and short[-1] in long[1:]
 
@@ -223,7 +226,24 @@ def compare(target: str, source: str) -> NamePair:
 
 
 _MONEY = frozenset(
-    "amount price total weight salary revenue pay income sales profit cost value sum margin wage turnover".split()
+    [
+        "amount",
+        "price",
+        "total",
+        "weight",
+        "salary",
+        "revenue",
+        "pay",
+        "income",
+        "sales",
+        "profit",
+        "cost",
+        "value",
+        "sum",
+        "margin",
+        "wage",
+        "turnover",
+    ]
 )
 """What is net or gross; elsewhere `net` is a network."""
 
@@ -243,16 +263,11 @@ def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[st
             doubts.append(f"opposite: {one} against {two}")
     shared = len(wanted.leaf) > len(rest_left)
     if shared:
-        for word in sorted({*rest_left, *rest_right} & QUALIFIERS):
-            doubts.append(f"qualifier: {word} on one side only")
-        money = _MONEY & {*own_left, *own_right}
-        for word in sorted({*rest_left, *rest_right} & {"net", "gross"} if money else ()):
-            doubts.append(f"qualifier: {word} on one side only")
-    for word in sorted((set(rest_left) ^ set(rest_right)) & NEGATIONS):
-        doubts.append(f"negation: {word}")
+        money = {"net", "gross"} if _MONEY & {*own_left, *own_right} else set()
+        single = {*rest_left, *rest_right} & (QUALIFIERS | money)
+        doubts.extend(f"qualifier: {word} on one side only" for word in sorted(single))
+    doubts.extend(f"negation: {word}" for word in sorted((set(rest_left) ^ set(rest_right)) & NEGATIONS))
     joined_left, joined_right = "".join(wanted.leaf), "".join(given.leaf)
     for a, b in ((joined_left, joined_right), (joined_right, joined_left)):
-        for prefix in ("un", "non", "dis", "in", "not", "no"):
-            if a == prefix + b:
-                doubts.append(f"negation: {prefix}-")
+        doubts.extend(f"negation: {prefix}-" for prefix in ("un", "non", "dis", "in", "not", "no") if a == prefix + b)
     return doubts

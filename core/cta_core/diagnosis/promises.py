@@ -1,6 +1,7 @@
 """What a contract says about single paths: named or not, required, types, labels, constants.
 
-Reads the JSON Schema's own words (properties, items, $ref, allOf, anyOf/oneOf as unions) so that the analysis knows which
+Reads the JSON Schema's own words (properties, items, $ref, allOf, anyOf/oneOf as unions) so that the analysis knows
+which
 fields count and which values are allowed. Whether an event keeps the contract is the contract's own business.
 """
 
@@ -45,7 +46,9 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promises:
-    """All paths that a contract names. Without a contract everything that the healthy events have is named, and nothing is said of it."""
+    """All paths that a contract names. Without a contract everything that the healthy events have is named, and
+    nothing is said of it.
+    """
 
     def __init__(self, schema: Schema | None) -> None:
         self.schema = schema
@@ -69,8 +72,12 @@ class Promises:
         for key in ("allOf", "anyOf", "oneOf"):
             branches = schema.get(key)
             if isinstance(branches, list) and branches:
-                schema = self._merged(schema, [self._resolve(branch) for branch in branches], every=key == "allOf")
-        return schema
+                resolved: Schema = self._merged(
+                    schema, [self._resolve(branch) for branch in branches], every=key == "allOf"
+                )
+                schema = resolved
+        found: Schema = schema
+        return found
 
     @staticmethod
     def _merged(schema: Schema, branches: list[Schema], *, every: bool) -> Schema:
@@ -125,7 +132,9 @@ class Promises:
             self._walk(items, path + "/*", required=True, depth=depth + 1)
 
     def leveled(self, single: Iterable[str], pairs: Iterable[str]) -> Promises:
-        """The promises on events whose arrays at `single` are replaced by their only member, and at `pairs` by an object."""
+        """The promises on events whose arrays at `single` are replaced by their only member, and at `pairs` by an
+        object.
+        """
         if self.schema is None:
             return self
         changed = Promises(None)
@@ -136,10 +145,9 @@ class Promises:
             for name, promise in changed.by_path.items():
                 if name == path:
                     continue
-                if name == path + "/*" or name.startswith(path + "/*/"):
-                    name = path + name[len(path) + 2 :]
-                    promise = msgspec.structs.replace(promise, path=name)
-                moved[name] = promise
+                inside = name == path + "/*" or name.startswith(path + "/*/")
+                place = path + name[len(path) + 2 :] if inside else name
+                moved[place] = msgspec.structs.replace(promise, path=place)
             changed.by_path = moved
         for path in pairs:
             changed.by_path = {

@@ -18,13 +18,20 @@ from cta_core.errors import EventRefused
 from cta_core.event import decode, encode
 
 SAMPLE = 50
-"""Events that are run a second time and backwards: a step that is not deterministic or not invertible shows on the first ones."""
+"""Events that are run a second time and backwards: a step that is not deterministic or not invertible shows on the
+first ones."""
 
 
 def prove(
-    program: Program, trial: Trial, healthy: Sequence[Any], drifted: Sequence[Any], contract: Contract, unexplained: Sequence[str],
-    wrong: Sequence[Finding], max_held: float,
-) -> tuple[Check, ...]:  # fmt: skip
+    program: Program,
+    trial: Trial,
+    healthy: Sequence[Any],
+    drifted: Sequence[Any],
+    contract: Contract,
+    unexplained: Sequence[str],
+    wrong: Sequence[Finding],
+    max_held: float,
+) -> tuple[Check, ...]:
     """The lines of the sheet."""
     adapter = compile_program(program)
     total = len(drifted)
@@ -52,34 +59,55 @@ def prove(
     harmed = _harmed(program, healthy, drifted, trial, contract)
     return (
         Check(
-            name="total", passed=trial.held <= max_held * total,
+            name="total",
+            passed=trial.held <= max_held * total,
             text=f"{total - trial.held} of {total} events satisfy the contract after the adapter{held}",
         ),
-        Check(name="deterministic", passed=same == compared, text=f"{same} of {compared} events came out the same when run again"),
-        Check(name="lossless", passed=True, text="nothing is lost" if not losses else "loses only " + "; ".join(losses)),
         Check(
-            name="round_trip", passed=True,
-            text=f"{backwards} of {compared} events come back exactly by the inverse" if undo is not None else "there is no inverse of every step",
+            name="deterministic",
+            passed=same == compared,
+            text=f"{same} of {compared} events came out the same when run again",
         ),
         Check(
-            name="parity", passed=not wrong,
-            text="healed values belong to the healthy profile" if not wrong else "; ".join(f"{one.path}: {one.text}" for one in wrong),
+            name="lossless", passed=True, text="nothing is lost" if not losses else "loses only " + "; ".join(losses)
         ),
         Check(
-            name="complete", passed=not unexplained,
-            text="no vanished or broken field is left unexplained" if not unexplained else "unexplained: " + ", ".join(unexplained),
+            name="round_trip",
+            passed=True,
+            text=f"{backwards} of {compared} events come back exactly by the inverse"
+            if undo is not None
+            else "there is no inverse of every step",
         ),
         Check(
-            name="harmless", passed=harmed == 0,
-            text="no event that satisfied the contract breaks it after the adapter" if not harmed else f"{harmed} events that satisfied the contract would break it",
+            name="parity",
+            passed=not wrong,
+            text="healed values belong to the healthy profile"
+            if not wrong
+            else "; ".join(f"{one.path}: {one.text}" for one in wrong),
         ),
-    )  # fmt: skip
+        Check(
+            name="complete",
+            passed=not unexplained,
+            text="no vanished or broken field is left unexplained"
+            if not unexplained
+            else "unexplained: " + ", ".join(unexplained),
+        ),
+        Check(
+            name="harmless",
+            passed=harmed == 0,
+            text="no event that satisfied the contract breaks it after the adapter"
+            if not harmed
+            else f"{harmed} events that satisfied the contract would break it",
+        ),
+    )
 
 
 def _harmed(program: Program, healthy: Sequence[Any], drifted: Sequence[Any], trial: Trial, contract: Contract) -> int:
-    """Events that were fine for the contract and are not any more: drifted ones, and healthy ones that the guard lets in.
+    """Events that were fine for the contract and are not any more: drifted ones, and healthy ones that the guard
+    lets in.
 
-    Without a guard (silent drift: both shapes look alike) a healthy event that comes late is held by the contract or not
+    Without a guard (silent drift: both shapes look alike) a healthy event that comes late is held by the contract or
+    not
     told apart by anybody; counting those would forbid every silent heal.
     """
     adapter = compile_program(program)

@@ -1,4 +1,5 @@
-"""Adapters from memory: tried before any search, judged by the same evidence, proposed without one if they explain everything.
+"""Adapters from memory: tried before any search, judged by the same evidence, proposed without one if they explain
+everything.
 
 An adapter that healed an alike incident is run on the events. It is taken only if every event it changes satisfies the
 contract, the whole looks healthy, each field it wrote fits that field's healthy values without a conflict, and the
@@ -14,11 +15,11 @@ from cta_core.adapter.compile import compile_program
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract
 from cta_core.diagnosis.assemble import is_below
-from cta_core.diagnosis.case import Baseline, Options, starred
+from cta_core.diagnosis.case import Baseline, starred
 from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.masking import as_text, masked_event, open_paths
-from cta_core.diagnosis.proof import prove
 from cta_core.diagnosis.promises import Promises
+from cta_core.diagnosis.proof import prove
 from cta_core.diagnosis.relations import Anchor, Relations
 from cta_core.diagnosis.report import (
     Cause,
@@ -51,10 +52,15 @@ MAX_HELD = 0.1
 MAX_NEIGHBOURS = 10
 """Unchanged fields that are asked about a remembered adapter's results."""
 
-MAX_ASKED = 120
-"""Changed events on which they are asked: a correlation of 0.5 that is gone shows at five sigma."""
+MAX_TRIED = 100
+"""Drifted events that a remembered adapter is tried on, spread over the sample. A wrong one is refuted by far fewer;
+what it
+does to all of them the canary says."""
 
-MAX_BROKEN = 60
+MAX_ASKED = 60
+"""Changed events on which they are asked: a correlation of 0.6 that is gone shows at five sigma."""
+
+MAX_BROKEN = 12
 """Broken events that are looked into for the report's symptoms."""
 
 CONFIDENCE = 0.97
@@ -66,12 +72,14 @@ def recall(
     drifted: Sequence[dict[str, Any]],
     contract: Contract | None,
     hints: Sequence[Program],
-    options: Options,
 ) -> Report | None:
     """The report with the first remembered adapter that explains everything; None where none does."""
     declared = contract is not None
     rules = contract if contract is not None else healthy.learned
     promises = Promises(rules.schema if declared else None)
+    total = len(drifted)
+    step = max(1, total // MAX_TRIED)
+    drifted = drifted[::step][:MAX_TRIED] if step > 1 else drifted
     broken: dict[tuple[str, str], int] = {}
     bad = [event for event in drifted if not rules.holds(event)]
     for event in bad[:MAX_BROKEN]:
@@ -88,7 +96,7 @@ def recall(
             continue
         proof = prove(program, trial, healthy.events, drifted, rules, (), (), MAX_HELD)
         if all(check.passed for check in proof):
-            return _report(program, trial, healthy, drifted, broken, checked, proof, options)
+            return _report(program, trial, healthy, drifted, broken, checked, proof, total)
     return None
 
 
@@ -111,7 +119,11 @@ def _explains(
     # The neighbours are asked on a part of the events and of the fields: enough to see that a relation is broken.
     near = [key for key in events[0] if key not in keys][:MAX_NEIGHBOURS]
     part = Table(touched[:MAX_ASKED], frozenset((*keys, *near)))
-    compared = [path for path in healthy.table.columns if path in part.columns and any(is_below(path, above) for above in written)]
+    compared = [
+        path
+        for path in healthy.table.columns
+        if path in part.columns and any(is_below(path, above) for above in written)
+    ]
     relations = Relations(
         [
             Anchor(path, View.of(column), View.of(part.columns[path]))
@@ -124,16 +136,25 @@ def _explains(
     for path in compared:
         view, given = View.of(healthy.table.columns[path]), View.of(part.columns[path])
         result = fit(view, given)
-        if result.conflicts or (view.solid and result.score < LEAST_FIT) or relations.ask(view, given, keys=False).conflicts:
+        if (
+            result.conflicts
+            or (view.solid and result.score < LEAST_FIT)
+            or relations.ask(view, given, keys=False).conflicts
+        ):
             return None
     return compared
 
 
 def _report(
-    program: Program, trial: Trial, healthy: Baseline, drifted: Sequence[dict[str, Any]], broken: dict[tuple[str, str], int],
-    compared: Sequence[str], proof: tuple[Check, ...], options: Options,
-) -> Report:  # fmt: skip
-    del options
+    program: Program,
+    trial: Trial,
+    healthy: Baseline,
+    drifted: Sequence[dict[str, Any]],
+    broken: dict[tuple[str, str], int],
+    compared: Sequence[str],
+    proof: tuple[Check, ...],
+    all_events: int,
+) -> Report:
     words = compile_program(program).words()
     total = len(drifted)
     symptoms = tuple(
@@ -145,7 +166,7 @@ def _report(
             message=f"breaks the contract's rule {rule}",
             event_count=count,
             share=min(1.0, count / total),
-        )  # fmt: skip
+        )
         for number, ((path, rule), count) in enumerate(sorted(broken.items(), key=lambda item: -item[1]), start=1)
     )
     shown = open_paths(Table(drifted[:24]))
@@ -164,30 +185,46 @@ def _report(
         confidence=CONFIDENCE,
         severity=Severity.BREAK if broken else Severity.SILENT,
         cause=Cause(
-            stage="producer", path=compared[0] if compared else "", kind=str(program.steps[0].__struct_config__.tag),
+            stage="producer",
+            path=compared[0] if compared else "",
+            kind=str(program.steps[0].__struct_config__.tag),
             sentence="the producer made a change that was healed before",
         ),
         symptoms=symptoms,
         evidence=(
             Evidence(
-                evidence_id="E1", kind="signature", path=compared[0] if compared else "",
-                text=f"a remembered adapter explains all {changed_count} changed events", weight=3.0,
+                evidence_id="E1",
+                kind="signature",
+                path=compared[0] if compared else "",
+                text=f"a remembered adapter explains all {changed_count} changed events",
+                weight=3.0,
             ),
             Evidence(
-                evidence_id="E2", kind="held_back", path=compared[0] if compared else "",
-                text=f"{len(compared)} written fields fit their healthy values, and no neighbour objects", weight=2.0,
+                evidence_id="E2",
+                kind="held_back",
+                path=compared[0] if compared else "",
+                text=f"{len(compared)} written fields fit their healthy values, and no neighbour objects",
+                weight=2.0,
             ),
         ),
         whys=(
             f"{changed_count} of {total} events have the shape of an incident that was healed before.",
             "The same adapter heals them, and every check of its proof passes again.",
         ),
-        proposals=(Proposal(target=", ".join(compared), words="; ".join(words), confidence=CONFIDENCE, margin=9.0, evidence_ids=("E1", "E2")),),
+        proposals=(
+            Proposal(
+                target=", ".join(compared),
+                words="; ".join(words),
+                confidence=CONFIDENCE,
+                margin=9.0,
+                evidence_ids=("E1", "E2"),
+            ),
+        ),
         program=program,
         fix="; ".join(words),
         test_case=example,
         proof=proof,
         held=trial.held,
         baseline_count=healthy.table.count,
-        drifted_count=total,
-    )  # fmt: skip
+        drifted_count=all_events,
+    )

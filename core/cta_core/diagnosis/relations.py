@@ -1,7 +1,9 @@
 """Relations between fields: what of a field's behaviour towards its neighbours survives a change of name and code.
 
-Rank correlation, order, equality and memory by key are measured on the healthy events and asked again of what a candidate
-makes of the drifted ones. A relation that was strong and is kept supports the candidate although no name says so; one that
+Rank correlation, order, equality and memory by key are measured on the healthy events and asked again of what a
+candidate
+makes of the drifted ones. A relation that was strong and is kept supports the candidate although no name says so;
+one that
 is broken forbids it. Only fields that did not change serve as anchors.
 """
 
@@ -180,7 +182,8 @@ class Relations:
             likelihood=sum(part.likelihood for part in parts),
         )
 
-    # -- correlations ---------------------------------------------------------------------------------------------------
+    # -- correlations
+    # ---------------------------------------------------------------------------------------------------
 
     def _correlations(self, target: View, given: View) -> Relation:
         if self.left.shape[1] == 0 or self.drifted_count < 16 or self.healthy_count < 16:
@@ -225,11 +228,13 @@ class Relations:
             if broken.any():
                 worst = int(np.argmax(np.where(broken, np.abs(same), -1)))
                 conflicts.append(
-                    f"the relation to {self.names[worst]} is broken ({mine[worst]:.2f} before, {theirs[worst]:.2f} with this)"
+                    f"the relation to {self.names[worst]} is broken "
+                    f"({mine[worst]:.2f} before, {theirs[worst]:.2f} with this)"
                 )
         return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
 
-    # -- order and equality -----------------------------------------------------------------------------------------------
+    # -- order and equality
+    # -----------------------------------------------------------------------------------------------
 
     def _orders(self, target: View, given: View) -> Relation:
         mine, theirs = by_row(target, self.healthy_count), by_row(given, self.drifted_count)
@@ -276,7 +281,8 @@ class Relations:
                     conflicts.append(f"{text} {anchor.path} before and not now")
         return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
 
-    # -- memory by key ----------------------------------------------------------------------------------------------------
+    # -- memory by key
+    # ----------------------------------------------------------------------------------------------------
 
     def memory(self, target: View) -> list[Remembered]:
         """For each anchor that decides the target's value: (path, value by key, drifted keys by event)."""
@@ -309,7 +315,9 @@ class Relations:
                     yield f"{path} and {other}", known, list(zip(right, too, strict=True))
 
     def _roles(self, target: View, given: View) -> Relation:
-        """Do the values, as keys, still decide what they decided before: the zone of a device, the country of a user?"""
+        """Do the values, as keys, still decide what they decided before: the zone of a device, the country of a
+        user?
+        """
         mine, theirs = by_row(target, self.healthy_count), by_row(given, self.drifted_count)
         if mine is None or theirs is None or len(target.counts) < 4 or target.distinct_share > 0.7:
             return Relation()
@@ -410,7 +418,9 @@ def _by_key(keys: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
 
 
 def compare_order(a: Floats, x: Floats, b: Floats, y: Floats) -> tuple[float, float, str] | None:
-    """(gain, loss, words) of the order between two ordered fields, healthy (a, x) against drifted (b, y); None if there is none."""
+    """(gain, loss, words) of the order between two ordered fields, healthy (a, x) against drifted (b, y); None if
+    there is none.
+    """
     good, here = ~np.isnan(a) & ~np.isnan(x), ~np.isnan(b) & ~np.isnan(y)
     n, m = int(good.sum()), int(here.sum())
     if n < 30 or m < 12:

@@ -1,6 +1,7 @@
 """Candidates for one broken field: every source with every recipe that makes its values fit, each with its evidence.
 
-`search` scores them in log-odds: the name, the fit of the values, what comes with the recipe, what the neighbours say. It
+`search` scores them in log-odds: the name, the fit of the values, what comes with the recipe, what the neighbours
+say. It
 collects the conflicts that no score outweighs. Which candidates win together is `decide`'s matter.
 """
 
@@ -56,9 +57,12 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def supported(self) -> bool:
         """Does anything but the mere distribution speak for this source?"""
         return (
-            self.own or self.name.score >= KNOWN_NAME or self.fit.support >= 1.5 or self.relation.support >= 2.5
+            self.own
+            or self.name.score >= KNOWN_NAME
+            or self.fit.support >= 1.5
+            or self.relation.support >= 2.5
             or self.fit.support + self.relation.support + 2 * self.name.score >= 2.5
-        )  # fmt: skip
+        )
 
 
 class Searcher:
@@ -156,7 +160,8 @@ def _weighed(target: View, source: View, pair: NamePair, recipe: Recipe, result:
         + result.support
     )
     if not own and pair.score < 0.25 and target.distinct_share < 0.9:
-        # Values that come again belong to a kind of thing (users, countries) that may stand in several roles: without any
+        # Values that come again belong to a kind of thing (users, countries) that may stand in several roles:
+        # without any
         # word of the name they carry no match, unless the neighbours know the role.
         result = msgspec.structs.replace(result, support=min(result.support, 1.4))
         score = (

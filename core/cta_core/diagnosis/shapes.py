@@ -1,7 +1,9 @@
 """Changes of shape that are undone before fields are compared: JSON inside text, one-element arrays, lists of pairs.
 
-`level` finds them and hands back both sides in one common shape, with the steps that bring drifted events there (before the
-other steps) and those that give the healthy shape back (after them). It proposes shapes only; which fields match is decided
+`level` finds them and hands back both sides in one common shape, with the steps that bring drifted events there
+(before the
+other steps) and those that give the healthy shape back (after them). It proposes shapes only; which fields match is
+decided
 afterwards, and steps that nothing uses are dropped by the assembly.
 """
 
@@ -147,7 +149,7 @@ def _healthy_steps(healthy: Table, drifted: Table, promises: Promises) -> tuple[
         gone = here is None and path not in drifted.columns
         if gone and any(_alike(healthy, path, drifted, other) for other in new_arrays):
             continue
-        condition = ()
+        condition: tuple[Condition, ...] = ()
         if here is not None and here.arrays:
             # Old and new shapes side by side: the new one is wrapped only where it is no array yet.
             others = ("object", "string", "integer", "number", "boolean")

@@ -60,9 +60,11 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     """Searches and decides."""
     healthy, drifted = case.level.healthy, case.level.drifted
     serious = [
-        finding for finding in found
-        if finding.severity is not Severity.NOTICE and not (finding.rule == "partly gone" and finding.count <= FEW_EVENTS * drifted.count)
-    ]  # fmt: skip
+        finding
+        for finding in found
+        if finding.severity is not Severity.NOTICE
+        and not (finding.rule == "partly gone" and finding.count <= FEW_EVENTS * drifted.count)
+    ]
     relations = _relations(case, serious)
     joint, unchanged = _moved_numbers(case, serious, relations)
     serious = [finding for finding in serious if finding.path not in unchanged]
@@ -81,9 +83,10 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     choices = _second_pass(choices, raw, candidates, targets, relations, searcher, options)
     open_paths = _left_open(serious, explained, choices, options)
     weak = {
-        path: view for path, view in targets.items()
+        path: view
+        for path, view in targets.items()
         if path in open_paths or (path in choices and _weak(choices[path], options, bool(open_paths)))
-    }  # fmt: skip
+    }
     for compound in _compounds(weak, pool, case, searcher, serious, options):
         joint.append(compound)
         _displace(compound, choices, open_paths)
@@ -100,7 +103,9 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         decision = Decision.ESCALATE if alarmed else Decision.QUIET
         return Solution(decision=decision, candidates=kept, open_paths=tuple(open_paths))
     trial = try_out(Program(steps=steps), case.drifted.events, case.contract)
-    touched = {path for step in steps for path in (*step.reads(), *step.writes())} | {finding.path for finding in serious}
+    touched = {path for step in steps for path in (*step.reads(), *step.writes())} | {
+        finding.path for finding in serious
+    }
     remaining = tuple(still_wrong(case.healthy, trial, case.promises, touched))
     confidence = min(
         [one.confidence for one in joint] + [choice.confidence for choice in choices.values()], default=1.0
@@ -130,9 +135,14 @@ def _moved_numbers(case: Case, serious: Sequence[Finding], relations: Relations)
     """Swaps and factors that follow a key or a label, and the fields whose keys prove that nothing changed."""
     healthy, drifted = case.level.healthy, case.level.drifted
     joint = [
-        Compound(part=part, kind="swap", confidence=confidence, facts=(f"each of {part.targets[0]} and {part.targets[1]} fits the other's values",))
+        Compound(
+            part=part,
+            kind="swap",
+            confidence=confidence,
+            facts=(f"each of {part.targets[0]} and {part.targets[1]} fits the other's values",),
+        )
         for part, confidence in swapped(healthy, drifted, serious)
-    ]  # fmt: skip
+    ]
     done = {path for one in joint for path in one.part.targets}
     unchanged: set[str] = set()
     changed = {finding.path for finding in serious}
@@ -205,7 +215,9 @@ def _compounds(
     serious: Sequence[Finding],
     options: Options,
 ) -> list[Compound]:
-    """Joint proposals for fields that no single source explains well, the surest first, none touching another's fields."""
+    """Joint proposals for fields that no single source explains well, the surest first, none touching another's
+    fields.
+    """
     gone = {finding.path for finding in serious if finding.rule == "gone"}
     lacking = {path: view for path, view in weak.items() if path in gone}
     if not lacking:
@@ -316,16 +328,15 @@ def _candidates(
         if rows:
             found[target] = rows
             continue
-        for source, given in pool.items():
+        for source, column in pool.items():
             if target in silent and source != target:
                 continue
             if source in targets and source != target and source in silent:
                 continue
-            if target.count("*") != source.count("*"):
-                one = agreed(given) if "*" not in target else None
-                if one is None:
-                    continue
-                given = one
+            level_with = target.count("*") == source.count("*")
+            given = column if level_with else agreed(column) if "*" not in target else None
+            if given is None:
+                continue
             pairs += 1
             if pairs > options.max_pairs:
                 return {}
@@ -335,7 +346,9 @@ def _candidates(
 
 
 def _by_name(target: str, view: View, pool: dict[str, View], case: Case, searcher: Searcher) -> list[Candidate]:
-    """The candidates of the one source that has the same name in another spelling and fits; empty where it is not as plain."""
+    """The candidates of the one source that has the same name in another spelling and fits; empty where it is not as
+    plain.
+    """
     if target in pool:
         return []
     stars = target.count("*")
@@ -356,13 +369,16 @@ NEAR = 6.0
 
 
 SAME_NAME = 0.95
-"""Likeness from which a name is the same in another spelling; where nothing else comes near, the neighbours are not asked."""
+"""Likeness from which a name is the same in another spelling; where nothing else comes near, the neighbours are not
+asked."""
 
 
 def _alone(ranked: Sequence[Candidate]) -> bool:
     """Is the best candidate's source far ahead of every other source?"""
     best = ranked[0]
-    return best.fit.score >= 0.8 and all(other.source == best.source or other.score < best.score - 4 for other in ranked[1:])
+    return best.fit.score >= 0.8 and all(
+        other.source == best.source or other.score < best.score - 4 for other in ranked[1:]
+    )
 
 
 def _related(rows: list[Candidate], view: View, searcher: Searcher) -> list[Candidate]:
@@ -376,18 +392,31 @@ def _related(rows: list[Candidate], view: View, searcher: Searcher) -> list[Cand
 
 
 def _second_pass(
-    choices: dict[str, Choice], raw: dict[str, list[Candidate]], related: dict[str, list[Candidate]], targets: dict[str, View],
-    relations: Relations, searcher: Searcher, options: Options,
-) -> dict[str, Choice]:  # fmt: skip
+    choices: dict[str, Choice],
+    raw: dict[str, list[Candidate]],
+    related: dict[str, list[Candidate]],
+    targets: dict[str, View],
+    relations: Relations,
+    searcher: Searcher,
+    options: Options,
+) -> dict[str, Choice]:
     """Sure choices become neighbours that the unsure ones are asked against."""
     sure = {
-        path: choice for path, choice in choices.items()
+        path: choice
+        for path, choice in choices.items()
         if choice.confidence >= 0.95 and not choice.vetoes and "*" not in path and choice.candidate.name.score >= 0.6
-    }  # fmt: skip
-    unsure = [path for path in raw if raw[path] and path not in sure and "*" not in path and _doubtful(choices.get(path), options)]
+    }
+    unsure = [
+        path
+        for path in raw
+        if raw[path] and path not in sure and "*" not in path and _doubtful(choices.get(path), options)
+    ]
     if not sure or not unsure:
         return choices
-    anchors = [*relations.anchors, *(Anchor(path, targets[path], choice.candidate.recipe.view) for path, choice in sure.items())]
+    anchors = [
+        *relations.anchors,
+        *(Anchor(path, targets[path], choice.candidate.recipe.view) for path, choice in sure.items()),
+    ]
     wider = Searcher(Relations(anchors, relations.healthy_count, relations.drifted_count), searcher.witnesses)
     for path in unsure:
         related[path] = _related(raw[path], targets[path], wider)

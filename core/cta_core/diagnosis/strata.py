@@ -1,6 +1,7 @@
 """Rescaling that depends on another field: one factor per currency, or for the new version of the producer only.
 
-Where one factor for all is refuted, each label of a small unchanged field is looked at by itself. A factor that follows a
+Where one factor for all is refuted, each label of a small unchanged field is looked at by itself. A factor that
+follows a
 label becomes a table or a condition; a factor that follows nothing is left to a person.
 """
 
@@ -98,7 +99,9 @@ def _table(
 
 
 def _factor(before: Floats, values: Floats, target: View) -> Factor | None:
-    """The one power of ten that fits a stratum: clearly better than its neighbours and than leaving the values alone."""
+    """The one power of ten that fits a stratum: clearly better than its neighbours and than leaving the values
+    alone.
+    """
     a = np.sort(before)
     noise = kolmogorov_noise(len(a), len(values))
     options = [ONE, *(factor for factor in LIBRARY if factor.decimal)]
@@ -124,10 +127,13 @@ def _written(path: str, other: str, table: dict[Any, Factor], target: View) -> S
         affected = tuple(sorted((label for label in table if label not in plain), key=str))
         steps = (
             Scale(
-                path=path, numerator=factor.numerator, denominator=factor.denominator, decimals=target.most_decimals,
+                path=path,
+                numerator=factor.numerator,
+                denominator=factor.denominator,
+                decimals=target.most_decimals,
                 when=(Condition(path=other, test=Test.EQUALS, values=affected),),
             ),
-        )  # fmt: skip
+        )
     else:
         rows = tuple(
             ScaleRow(label=label, numerator=factor.numerator, denominator=factor.denominator)

@@ -1,6 +1,7 @@
 """What differs: which healthy fields are gone, broken or changed in their meaning, and which differences are harmless.
 
-A finding on a field is BREAK (gone, another type or form), SILENT (the contract holds, the values mean something else) or
+A finding on a field is BREAK (gone, another type or form), SILENT (the contract holds, the values mean something
+else) or
 NOTICE (worth knowing, never a reason to act). Only breaks and silent changes ask for an adapter or a person.
 """
 
@@ -43,7 +44,11 @@ HEAVY_RATIO = 12.0
 
 
 def findings(
-    healthy: Table, drifted: Table, promises: Promises, broken: Collection[str] = (), only: Collection[str] | None = None
+    healthy: Table,
+    drifted: Table,
+    promises: Promises,
+    broken: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> list[Finding]:
     """Compares every field that counts. `broken` are paths at which the contract is violated in drifted events.
 
@@ -56,9 +61,9 @@ def findings(
             continue
         view = View.of(column)
         here = drifted.columns.get(path)
-        finding = _presence(path, view, here is not None and View.of(here) or None, healthy, drifted, promises)
+        finding = _presence(path, view, (here is not None and View.of(here)) or None, healthy, drifted, promises)
         if finding is None and here is not None:
-            finding = compare(path, view, View.of(here), required=promises.needed(path), broken=path in broken)
+            finding = compare(path, view, View.of(here), broken=path in broken)
         if finding is not None:
             found.append(finding)
     return found
@@ -125,13 +130,17 @@ def _presence(
             )
         if before - now > 0.25 and (before - now) / spread > 6 and before > 0.9:
             return Finding(
-                path=path, rule="partly gone", severity=Severity.SILENT, text=f"there in {before:.0%} of the healthy and {now:.0%} of these events",
-                count=round((before - now) * holders), doubt=False,
-            )  # fmt: skip
+                path=path,
+                rule="partly gone",
+                severity=Severity.SILENT,
+                text=f"there in {before:.0%} of the healthy and {now:.0%} of these events",
+                count=round((before - now) * holders),
+                doubt=False,
+            )
     return None
 
 
-def compare(path: str, view: View, here: View, *, required: bool, broken: bool) -> Finding | None:
+def compare(path: str, view: View, here: View, *, broken: bool) -> Finding | None:
     """How the values of a field that is still there differ; None if they do not, or harmlessly and not worth a word."""
     if not here.solid or not view.solid:
         return None
@@ -149,9 +158,13 @@ def compare(path: str, view: View, here: View, *, required: bool, broken: bool) 
     if foreign:
         share = foreign / len(here.solid)
         return Finding(
-            path=path, rule="type", severity=Severity.BREAK if share > 0.02 or broken else Severity.SILENT,
-            text=f"{share:.0%} of the values are of type {', '.join(sorted(extra))}", count=foreign, doubt=share > 0.02,
-        )  # fmt: skip
+            path=path,
+            rule="type",
+            severity=Severity.BREAK if share > 0.02 or broken else Severity.SILENT,
+            text=f"{share:.0%} of the values are of type {', '.join(sorted(extra))}",
+            count=foreign,
+            doubt=share > 0.02,
+        )
     if here.nulls and not view.nulls and broken:
         return Finding(
             path=path,
@@ -162,16 +175,18 @@ def compare(path: str, view: View, here: View, *, required: bool, broken: bool) 
         )
     kind = view.kind
     found: Finding | None = None
-    if (
-        view.nulls * here.total >= 8 * view.total
-        and here.nulls * 4 < view.nulls * here.total / view.total
-        and kind in ("number", "string")
-    ):
-        # Nulls that came regularly are gone; if a stand-in came up in their place, that is what they are now.
-        if stand_ins(view, here, Promise(path=path))[0]:
-            return Finding(
-                path=path, rule="null form", severity=Severity.SILENT, text="nulls are gone and stand-ins for them came up", count=here.total, doubt=True,
-            )  # fmt: skip
+    regular = view.nulls * here.total >= 8 * view.total
+    vanished = here.nulls * 4 < view.nulls * here.total / max(1, view.total)
+    # Nulls that came regularly are gone; if a stand-in came up in their place, that is what they are now.
+    if regular and vanished and kind in ("number", "string") and stand_ins(view, here, Promise(path=path))[0]:
+        return Finding(
+            path=path,
+            rule="null form",
+            severity=Severity.SILENT,
+            text="nulls are gone and stand-ins for them came up",
+            count=here.total,
+            doubt=True,
+        )
     if kind == "number":
         found = _numbers(path, view, here)
     elif kind == "string":
@@ -260,7 +275,8 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
         return None
     left, right = np.abs(a[a != 0]), np.abs(b[b != 0])
     ratio = float(np.median(right)) / float(np.median(left)) if len(left) >= 10 and len(right) >= 10 else 1.0
-    # A mixture that moved within the range of the healthy values (a payday) is no change of meaning, however far its median goes.
+    # A mixture that moved within the range of the healthy values (a payday) is no change of meaning, however far its
+    # median goes.
     beyond = (
         float(np.mean((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5)))
         if len(left) and len(right)
@@ -275,9 +291,13 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
     if distance < 0.15 and not heavy and not bimodal:
         return None
     return Finding(
-        path=path, rule="shift", severity=Severity.SILENT, count=here.total, doubt=heavy or bimodal or (disjoint and len(view.counts) > 8 and (ratio > 3 or ratio < 1 / 3)),
+        path=path,
+        rule="shift",
+        severity=Severity.SILENT,
+        count=here.total,
+        doubt=heavy or bimodal or (disjoint and len(view.counts) > 8 and (ratio > 3 or ratio < 1 / 3)),
         text=f"median {np.median(a):.4g} before and {np.median(b):.4g} now, distributions {kolmogorov(a, b):.2f} apart",
-    )  # fmt: skip
+    )
 
 
 def _parted(a: Floats, b: Floats) -> bool:
@@ -444,8 +464,13 @@ def _labels(path: str, view: View, here: View) -> Finding | None:
         )
     if gone and fresh >= 0.02 * m:
         return Finding(
-            path=path, rule="labels", severity=Severity.SILENT, text=f"{len(gone)} frequent labels are gone and {len(new)} new ones came", count=fresh, doubt=True,
-        )  # fmt: skip
+            path=path,
+            rule="labels",
+            severity=Severity.SILENT,
+            text=f"{len(gone)} frequent labels are gone and {len(new)} new ones came",
+            count=fresh,
+            doubt=True,
+        )
     if gone:
         return Finding(
             path=path,

@@ -40,7 +40,9 @@ def leaf_of(path: str) -> str:
 
 
 def leaves_of(event: Json) -> Iterator[tuple[str, Json]]:
-    """Every leaf of an event with its path; empty objects and arrays are leaves, long arrays are cut at `MAX_MEMBERS`."""
+    """Every leaf of an event with its path; empty objects and arrays are leaves, long arrays are cut at
+    `MAX_MEMBERS`.
+    """
     stack: list[tuple[str, Json]] = [("", event)]
     while stack:
         path, value = stack.pop()

@@ -1,4 +1,5 @@
-"""Runs a program on every drifted event and says what came of it: healed, held and why, and whether the result is healthy.
+"""Runs a program on every drifted event and says what came of it: healed, held and why, and whether the result is
+healthy.
 
 The same engine and the same contract as in the gate. What passes here has still to be proven by the canary.
 """
@@ -69,7 +70,9 @@ def try_out(program: Program, drifted: Sequence[Any], contract: Contract | None)
 
 
 def still_wrong(healthy: Table, trial: Trial, promises: Promises, touched: Collection[str]) -> list[Finding]:
-    """Findings on the healed events that forbid a promotion. Fields that nobody touched were judged before and are left out."""
+    """Findings on the healed events that forbid a promotion. Fields that nobody touched were judged before and are
+    left out.
+    """
     events = [event for event in trial.healed if event is not None]
     if not events:
         return []

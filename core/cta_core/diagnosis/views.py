@@ -22,7 +22,8 @@ REFUSED: Any = object()
 """Stands for a value that a candidate's steps refuse: its event would be held."""
 
 LABEL_LIMIT = 48
-"""Most distinct values of a label field. Country and currency lists of one business stay below; names and ids do not."""
+"""Most distinct values of a label field. Country and currency lists of one business stay below; names and ids do
+not."""
 
 
 def json_type(value: Any) -> str:
@@ -102,7 +103,9 @@ class View:
 
     @cached_property
     def kind(self) -> str:
-        """The main type: `number` for all numbers, `string`, `boolean`, `object`, `array`, `mixed`, or `null` for nothing but nulls."""
+        """The main type: `number` for all numbers, `string`, `boolean`, `object`, `array`, `mixed`, or `null` for
+        nothing but nulls.
+        """
         kinds = self.solid_types
         if not kinds:
             return "null"

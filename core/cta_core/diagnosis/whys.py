@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cta_core.diagnosis.solution import Solution
 
 
-def cause_of(case: Case, found: Sequence[Finding], solution: Solution) -> Cause:
+def cause_of(found: Sequence[Finding], solution: Solution) -> Cause:
     """The primary cause in one sentence."""
     serious = [one for one in found if one.severity is not Severity.NOTICE]
     if not serious and not solution.steps:
@@ -97,7 +97,8 @@ def _version(case: Case) -> str:
         fresh = {value for _, value in view.counts} - known
         rows = {row for row, value in zip(column.rows, column.values, strict=True) if value in fresh}
         if fresh and len(rows & chosen) >= 0.95 * len(chosen) and len(rows - chosen) <= 0.05 * max(1, len(rows)):
-            return f"The changed events are those whose {leaf_of(path)} is new ({len(rows)} of {case.drifted.count} events)."
+            share = f"{len(rows)} of {case.drifted.count} events"
+            return f"The changed events are those whose {leaf_of(path)} is new ({share})."
     return ""
 
 
@@ -112,7 +113,8 @@ def question_of(solution: Solution) -> str:
         if choice.rival is not None and choice.margin < 1.5:
             other = choice.rival
             if other.source == choice.candidate.source:
-                return f"How is {other.source} to be read for {target}: as {words_of_recipe(choice.candidate)}, or as {words_of_recipe(other)}?"
+                first, second = words_of_recipe(choice.candidate), words_of_recipe(other)
+                return f"How is {other.source} to be read for {target}: as {first}, or as {second}?"
             return f"Which of {choice.candidate.source} and {other.source} is {target}?"
     for target, choice in solution.choices.items():
         if choice.vetoes:

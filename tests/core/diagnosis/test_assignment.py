@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from cta_core.diagnosis.assignment import assign
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cta_core.diagnosis.assignment import assign
+
 costs = st.integers(1, 4).flatmap(
     lambda rows: st.integers(rows, 5).flatmap(
-        lambda columns: st.lists(st.lists(st.integers(-20, 20), min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+        lambda columns: st.lists(
+            st.lists(st.integers(-20, 20), min_size=columns, max_size=columns), min_size=rows, max_size=rows
+        )
     )
 )
 
@@ -20,7 +23,10 @@ def test_no_other_choice_is_cheaper(cost: list[list[int]]) -> None:
     """The sum of costs is the least over all one-to-one choices."""
     chosen = assign(cost)
     assert len(set(chosen)) == len(cost)
-    best = min(sum(row[j] for row, j in zip(cost, order, strict=True)) for order in permutations(range(len(cost[0])), len(cost)))
+    best = min(
+        sum(row[j] for row, j in zip(cost, order, strict=True))
+        for order in permutations(range(len(cost[0])), len(cost))
+    )
     assert sum(row[j] for row, j in zip(cost, chosen, strict=True)) == best
 
 

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
 from cta_core.adapter.compile import compile_program
-from cta_core.adapter.steps import Rename
 from cta_core.adapter.program import Program
+from cta_core.adapter.steps import Rename
 from cta_core.contract import compile_contract
 from cta_core.diagnosis import Decision, Method, Report, Severity, diagnose
 from cta_core.diagnosis.text import report_text
 from driftgen import Outcome, judge, make_case
 from driftgen.populations import DOMAINS, Population, world_of
-from msgspec.structs import replace
 
 Event = dict[str, Any]
 Change = Callable[[Event], Event]
@@ -30,7 +31,9 @@ def stream(domain: str, seed: int, count: int = 200) -> list[Event]:
     return population(domain).events(random.Random(seed), count, 1.7e9 + seed * 20000, world_of(random.Random(7)))
 
 
-def report_on(domain: str, change: Change, count: int = 200, *, contract: bool = True) -> tuple[Report, list[Event], list[Event]]:
+def report_on(
+    domain: str, change: Change, count: int = 200, *, contract: bool = True
+) -> tuple[Report, list[Event], list[Event]]:
     healthy = stream(domain, 2, count)
     drifted = [change(json.loads(json.dumps(event))) for event in healthy]
     rules = compile_contract(population(domain).contract()) if contract else None
@@ -49,28 +52,71 @@ def moved(event: Event, old: str, new: str, change: Callable[[Any], Any] = lambd
 
 HEALS: dict[str, tuple[str, Change]] = {
     "rename": ("payments", lambda e: moved(e, "amount", "amt")),
-    "camel case": ("payments", lambda e: {"".join(w if i == 0 else w.title() for i, w in enumerate(k.split("_"))): v for k, v in e.items()}),
-    "nest": ("web", lambda e: {**{k: v for k, v in e.items() if k not in ("user", "status")}, "meta": {"user": e["user"], "status": e["status"]}}),
-    "flatten": ("baskets", lambda e: {**{k: v for k, v in e.items() if k != "address"}, **{f"address_{k}": v for k, v in e["address"].items()}}),
-    "array renamed": ("baskets", lambda e: moved(e, "lines", "items", lambda lines: [moved(x, "qty", "quantity") for x in lines])),
+    "camel case": (
+        "payments",
+        lambda e: {"".join(w if i == 0 else w.title() for i, w in enumerate(k.split("_"))): v for k, v in e.items()},
+    ),
+    "nest": (
+        "web",
+        lambda e: {
+            **{k: v for k, v in e.items() if k not in ("user", "status")},
+            "meta": {"user": e["user"], "status": e["status"]},
+        },
+    ),
+    "flatten": (
+        "baskets",
+        lambda e: {
+            **{k: v for k, v in e.items() if k != "address"},
+            **{f"address_{k}": v for k, v in e["address"].items()},
+        },
+    ),
+    "array renamed": (
+        "baskets",
+        lambda e: moved(e, "lines", "items", lambda lines: [moved(x, "qty", "quantity") for x in lines]),
+    ),
     "text": ("payments", lambda e: moved(e, "amount", "amount", str)),
-    "german numbers": ("payments", lambda e: moved(e, "amount", "amount", lambda v: f"{v:,.2f}".replace(",", "#").replace(".", ",").replace("#", ".") + " €")),
+    "german numbers": (
+        "payments",
+        lambda e: moved(
+            e, "amount", "amount", lambda v: f"{v:,.2f}".replace(",", "#").replace(".", ",").replace("#", ".") + " €"
+        ),
+    ),
     "cents named": ("payments", lambda e: moved(e, "amount", "amount_cents", lambda v: round(v * 100))),
     "cents silent": ("payments", lambda e: moved(e, "amount", "amount", lambda v: round(v * 100))),
     "fahrenheit": ("iot", lambda e: moved(e, "temperature", "temperature", lambda v: round(v * 1.8 + 32, 2))),
     "miles": ("shipping", lambda e: moved(e, "distance_km", "distance_km", lambda v: round(v / 1.609344, 4))),
     "milliseconds": ("iot", lambda e: moved(e, "ts", "ts", lambda v: v * 1000)),
-    "epoch": ("retail", lambda e: moved(e, "created_at", "created_at", lambda v: __import__("calendar").timegm(__import__("time").strptime(v, "%Y-%m-%dT%H:%M:%SZ")))),
+    "epoch": (
+        "retail",
+        lambda e: moved(
+            e,
+            "created_at",
+            "created_at",
+            lambda v: __import__("calendar").timegm(__import__("time").strptime(v, "%Y-%m-%dT%H:%M:%SZ")),
+        ),
+    ),
     "upper case": ("retail", lambda e: moved(e, "status", "status", str.upper)),
     "flag words": ("retail", lambda e: moved(e, "gift", "gift", lambda v: "Y" if v else "N")),
     "short labels": ("retail", lambda e: moved(e, "channel", "channel", lambda v: v[:2].upper())),
     "wrapped": ("retail", lambda e: moved(e, "channel", "channel", lambda v: [v])),
-    "joined": ("people", lambda e: {**{k: v for k, v in e.items() if not k.endswith("_name")}, "full_name": e["first_name"] + " " + e["last_name"]}),
+    "joined": (
+        "people",
+        lambda e: {
+            **{k: v for k, v in e.items() if not k.endswith("_name")},
+            "full_name": e["first_name"] + " " + e["last_name"],
+        },
+    ),
     "constant dropped": ("payments", lambda e: {k: v for k, v in e.items() if k != "schema"}),
     "swap": ("ads", lambda e: {**e, "impressions": e["clicks"], "clicks": e["impressions"]}),
-    "json text": ("web", lambda e: {"request_id": e["request_id"], "payload": json.dumps({k: v for k, v in e.items() if k != "request_id"})}),
+    "json text": (
+        "web",
+        lambda e: {
+            "request_id": e["request_id"],
+            "payload": json.dumps({k: v for k, v in e.items() if k != "request_id"}),
+        },
+    ),
     "leading zeros": ("people", lambda e: moved(e, "postal_code", "postal_code", int)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(HEALS))
@@ -82,7 +128,11 @@ def test_a_change_that_can_be_decided_is_healed_exactly(name: str) -> None:
     assert report.proof
     assert all(check.passed for check in report.proof)
     for got, want in zip(healed(report, drifted), healthy, strict=True):
-        assert {key: got.get(key) for key in want} == pytest.approx(want) if name in ("fahrenheit", "miles") else {k: got.get(k) for k in want} == want
+        assert (
+            {key: got.get(key) for key in want} == pytest.approx(want)
+            if name in ("fahrenheit", "miles")
+            else {k: got.get(k) for k in want} == want
+        )
 
 
 COIN = random.Random(5)
@@ -94,13 +144,22 @@ TRAPS: dict[str, tuple[str, Change]] = {
     "rounded": ("payments", lambda e: moved(e, "amount", "amt", round)),
     "masked": ("bank", lambda e: moved(e, "debtor_iban", "debtor_iban", lambda v: "****" + v[-4:])),
     "sign lost": ("bank", lambda e: moved(e, "amount", "amount", abs)),
-    "labels merged": ("retail", lambda e: moved(e, "status", "status", lambda v: "new_or_paid" if v in ("new", "paid") else v)),
-    "half in cents": ("payments", lambda e: moved(e, "amount", "amount", lambda v: round(v * 100) if COIN.random() < 0.5 else v)),
+    "labels merged": (
+        "retail",
+        lambda e: moved(e, "status", "status", lambda v: "new_or_paid" if v in ("new", "paid") else v),
+    ),
+    "half in cents": (
+        "payments",
+        lambda e: moved(e, "amount", "amount", lambda v: round(v * 100) if COIN.random() < 0.5 else v),
+    ),
     "opaque codes": ("energy", lambda e: moved(e, "phase", "phase", lambda v: {"L1": 7, "L2": 3, "L3": 5}[v])),
     "date only": ("retail", lambda e: moved(e, "created_at", "created_at", lambda v: v[:10])),
     "negated": ("retail", lambda e: moved(e, "gift", "not_gift", lambda v: not v)),
-    "bucket": ("iot", lambda e: moved(e, "pressure", "pressure", lambda v: f"{int(v // 5 * 5)}..{int(v // 5 * 5 + 5)}")),
-}  # fmt: skip
+    "bucket": (
+        "iot",
+        lambda e: moved(e, "pressure", "pressure", lambda v: f"{int(v // 5 * 5)}..{int(v // 5 * 5 + 5)}"),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", sorted(TRAPS))
@@ -119,7 +178,7 @@ BENIGN: dict[str, tuple[str, Change]] = {
     "a sale": ("payments", lambda e: {**e, "amount": round(e["amount"] * 1.4, 2)}),
     "whole floats": ("payments", lambda e: {**e, "risk_score": float(e["risk_score"])}),
     "a new firmware": ("iot", lambda e: {**e, "fw": "3.0.0" if COIN.random() < 0.5 else e["fw"]}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(BENIGN))
@@ -137,13 +196,17 @@ def test_without_a_contract_the_baseline_is_the_contract(name: str) -> None:
     domain, change = HEALS[name]
     report, drifted, healthy = report_on(domain, change, contract=False)
     assert report.decision is Decision.HEAL
-    assert all({key: got.get(key) for key in want} == want for got, want in zip(healed(report, drifted), healthy, strict=True))
+    assert all(
+        {key: got.get(key) for key in want} == want for got, want in zip(healed(report, drifted), healthy, strict=True)
+    )
 
 
 def test_old_and_new_shapes_side_by_side() -> None:
     """In a mixed stream old events stay as they are and new ones are healed, also where both have the field."""
     turn = iter(range(1000))
-    report, drifted, healthy = report_on("retail", lambda e: moved(e, "gift", "gift", lambda v: ("Y" if v else "N") if next(turn) % 2 else v))
+    report, drifted, healthy = report_on(
+        "retail", lambda e: moved(e, "gift", "gift", lambda v: ("Y" if v else "N") if next(turn) % 2 else v)
+    )
     assert report.decision is Decision.HEAL
     assert healed(report, drifted) == healthy
 
@@ -151,13 +214,17 @@ def test_old_and_new_shapes_side_by_side() -> None:
 def test_events_that_cannot_be_healed_are_held_and_the_others_healed() -> None:
     """Junk in a few events does not stop the adapter; it refuses those events."""
     turn = iter(range(1000))
-    report, drifted, _ = report_on("payments", lambda e: moved(e, "amount", "amount", lambda v: "n/a" if next(turn) % 50 == 7 else str(v)))
+    report, drifted, _ = report_on(
+        "payments", lambda e: moved(e, "amount", "amount", lambda v: "n/a" if next(turn) % 50 == 7 else str(v))
+    )
     assert report.decision is Decision.HEAL
     assert report.held == sum(event["amount"] == "n/a" for event in drifted) > 0
 
 
 def test_the_report_tells_cause_evidence_whys_and_an_example() -> None:
-    """A healed report has a cause, symptoms, evidence with weights, whys from facts, and a masked example that is true."""
+    """A healed report has a cause, symptoms, evidence with weights, whys from facts, and a masked example that is
+    true.
+    """
     report, _, healthy = report_on("payments", HEALS["cents named"][1])
     assert report.cause.kind in ("rename", "scale")
     assert report.symptoms[0].severity is Severity.BREAK
@@ -190,7 +257,9 @@ def test_a_remembered_adapter_is_tried_first() -> None:
     assert first.program is not None
     healthy = stream("payments", 9)
     drifted = [moved(event, "amount", "amount_cents", lambda v: round(v * 100)) for event in healthy]
-    again = diagnose(stream("payments", 1), drifted, compile_contract(population("payments").contract()), hints=[first.program])
+    again = diagnose(
+        stream("payments", 1), drifted, compile_contract(population("payments").contract()), hints=[first.program]
+    )
     assert again.decision is Decision.HEAL
     assert again.method is Method.SIGNATURE
     assert again.program == first.program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cta_core.diagnosis.formats import date_formats, epoch_format, family_of, mask_of, seconds_of
 
 
@@ -45,7 +46,12 @@ def test_junk_among_times_is_forgiven_and_text_is_not_a_time() -> None:
 
 def test_epochs_are_told_by_their_size() -> None:
     """Seconds, milliseconds, microseconds and nanoseconds of our time are told apart; other numbers are no times."""
-    assert [epoch_format([1.7e9 * unit]) for unit in (1, 1e3, 1e6, 1e9)] == ["epoch_s", "epoch_ms", "epoch_us", "epoch_ns"]
+    assert [epoch_format([1.7e9 * unit]) for unit in (1, 1e3, 1e6, 1e9)] == [
+        "epoch_s",
+        "epoch_ms",
+        "epoch_us",
+        "epoch_ns",
+    ]
     assert epoch_format([42.0]) == ""
 
 

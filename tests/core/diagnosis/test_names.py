@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cta_core.diagnosis.names import compare, words_of
 
 

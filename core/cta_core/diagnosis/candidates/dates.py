@@ -74,9 +74,7 @@ def style_of(view: View) -> Style | None:
     )
 
 
-def date_recipes(
-    target: View, source: View, witnesses: Sequence[Witness] = (), healthy: View | None = None
-) -> Iterator[Recipe]:
+def date_recipes(target: View, source: View, witnesses: Sequence[Witness] = ()) -> Iterator[Recipe]:
     """Recipes from the time formats that read `source` to the one that `target` is written in."""
     style = style_of(target)
     forms = source.date_formats
@@ -92,7 +90,7 @@ def date_recipes(
             continue
         if form == "rfc3339" == style.form and total_masks_alike(target, source):
             return
-        yield from _from(target, source, form, style, witnesses, healthy)
+        yield from _from(target, source, form, style, witnesses)
 
 
 def _clocks(source: View, style: Style) -> Iterator[Recipe]:
@@ -118,9 +116,7 @@ def total_masks_alike(target: View, source: View) -> bool:
     return shared >= 0.9 * len(source.texts)
 
 
-def _from(
-    target: View, source: View, form: str, style: Style, witnesses: Sequence[Witness], healthy: View | None
-) -> Iterator[Recipe]:
+def _from(target: View, source: View, form: str, style: Style, witnesses: Sequence[Witness]) -> Iterator[Recipe]:
     conflicts: list[str] = []
     facts = [f"all values read as {form}"]
     if form in DATES and not style.whole_days:
@@ -151,14 +147,25 @@ def _from(
             facts.append(proof)
     steps = (
         DateTime(
-            path=PLACE, source=form, target=style.form, source_zone="" if form in ZONED else zone,
-            target_zone=style.zone, digits=style.digits, zulu=style.zulu,
+            path=PLACE,
+            source=form,
+            target=style.form,
+            source_zone="" if form in ZONED else zone,
+            target_zone=style.zone,
+            digits=style.digits,
+            zulu=style.zulu,
         ),
-    )  # fmt: skip
+    )
     yield Recipe(
-        kind="datetime", steps=steps, view=after(steps, source), prior=-0.5, support=1.0, conflicts=tuple(conflicts), facts=tuple(facts),
+        kind="datetime",
+        steps=steps,
+        view=after(steps, source),
+        prior=-0.5,
+        support=1.0,
+        conflicts=tuple(conflicts),
+        facts=tuple(facts),
         family="datetime",
-    )  # fmt: skip
+    )
 
 
 OFFSETS = tuple(

@@ -1,7 +1,10 @@
-"""Recipes that map labels: case, boolean words, abbreviations, words of one stem, and codes that the other fields explain.
+"""Recipes that map labels: case, boolean words, abbreviations, words of one stem, and codes that the other fields
+explain.
 
-A map is proposed as a whole (every source label has its target). What it may rest on: the labels' own spelling, and for the
-rest elimination with like frequencies or the labels' behaviour towards other fields. Frequencies alone are never enough.
+A map is proposed as a whole (every source label has its target). What it may rest on: the labels' own spelling, and
+for the
+rest elimination with like frequencies or the labels' behaviour towards other fields. Frequencies alone are never
+enough.
 """
 
 from __future__ import annotations
@@ -18,12 +21,35 @@ from cta_core.diagnosis.candidates.recipe import PLACE, Recipe, after
 from cta_core.diagnosis.names import compare, word_likeness, words_of
 from cta_core.diagnosis.views import Floats, View
 
-TRUE_WORDS = frozenset("true t yes y 1 on enabled active ja j oui o si wahr vrai x checked".split())
-FALSE_WORDS = frozenset("false f no n 0 off disabled inactive nein non falsch faux unchecked".split())
+TRUE_WORDS = frozenset(
+    [
+        "true",
+        "t",
+        "yes",
+        "y",
+        "1",
+        "on",
+        "enabled",
+        "active",
+        "ja",
+        "j",
+        "oui",
+        "o",
+        "si",
+        "wahr",
+        "vrai",
+        "x",
+        "checked",
+    ]
+)
+FALSE_WORDS = frozenset(
+    ["false", "f", "no", "n", "0", "off", "disabled", "inactive", "nein", "non", "falsch", "faux", "unchecked"]
+)
 
 
 MAX_LABELS = 28
-"""Labels that are mapped one by one; longer lists are codes of their own, and a wrong pair among them hides too well."""
+"""Labels that are mapped one by one; longer lists are codes of their own, and a wrong pair among them hides too
+well."""
 
 
 def label_recipes(
@@ -32,7 +58,9 @@ def label_recipes(
     allowed: tuple[Any, ...] = (),
     traits: tuple[Mapping[Any, Floats], Mapping[Any, Floats]] | None = None,
 ) -> Iterator[Recipe]:
-    """Recipes for a label or boolean field. `traits` are the labels' z-scaled means on other fields, (healthy, drifted), for opaque codes."""
+    """Recipes for a label or boolean field. `traits` are the labels' z-scaled means on other fields, (healthy,
+    drifted), for opaque codes.
+    """
     wanted = _counts(target, allowed)
     if not wanted or not source.labels:
         return
@@ -102,9 +130,14 @@ def _cases(target: View, source: View, wanted: Mapping[Any, int], given: Mapping
         if all(change(label) in wanted for label in given) and len({change(label) for label in given}) == len(given):
             steps = (LetterCase(path=PLACE, to=to),)
             yield Recipe(
-                kind="letter_case", steps=steps, view=after(steps, source), prior=0.0, support=2.0, family="labels",
+                kind="letter_case",
+                steps=steps,
+                view=after(steps, source),
+                prior=0.0,
+                support=2.0,
+                family="labels",
                 facts=("the labels differ in their case only",),
-            )  # fmt: skip
+            )
             return
 
 
@@ -121,8 +154,8 @@ def _booleans(source: View, given: Mapping[Any, int]) -> Recipe | None:
     if len(entries) != 2 or entries[0].target == entries[1].target:
         # One word only, or two for one value: the pair of words that this producer uses is not known yet.
         if len(entries) == 1 and len(source.solid) >= 20:
-            word = entries[0].source
-            other = _partner(word)
+            only = entries[0].source
+            other = _partner(only)
             if other is None:
                 return None
             entries.append(EnumEntry(source=other, target=not entries[0].target))
@@ -130,9 +163,14 @@ def _booleans(source: View, given: Mapping[Any, int]) -> Recipe | None:
             return None
     steps = (EnumMap(path=PLACE, entries=tuple(entries), unmapped=Unmapped.REFUSE),)
     return Recipe(
-        kind="enum_map", steps=steps, view=after(steps, source), prior=-0.3, support=1.0, family="labels",
+        kind="enum_map",
+        steps=steps,
+        view=after(steps, source),
+        prior=-0.3,
+        support=1.0,
+        family="labels",
         facts=("the values are words for true and false",),
-    )  # fmt: skip
+    )
 
 
 NEGATING = ("not_", "not-", "not ", "un", "non_", "non-", "non", "in", "dis", "de", "no_", "no-", "no ")
@@ -162,9 +200,14 @@ def _opposed(source: View, given: Mapping[Any, int], yes: float) -> Recipe | Non
             )
             steps = (EnumMap(path=PLACE, entries=entries, unmapped=Unmapped.REFUSE),)
             return Recipe(
-                kind="enum_map", steps=steps, view=after(steps, source), prior=-0.5, support=1.0, family="labels",
+                kind="enum_map",
+                steps=steps,
+                view=after(steps, source),
+                prior=-0.5,
+                support=1.0,
+                family="labels",
                 facts=(f"the other labels are negations of {positive!r}",),
-            )  # fmt: skip
+            )
     return None
 
 
@@ -181,8 +224,21 @@ def _off_word(positive: str, other: str) -> bool:
 
 
 def _partner(word: Any) -> Any:
-    pairs = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("YES", "NO"), ("Y", "N"), ("y", "n"),
-             ("T", "F"), ("t", "f"), ("1", "0"), ("on", "off"), (1, 0))  # fmt: skip
+    pairs = (
+        ("true", "false"),
+        ("True", "False"),
+        ("TRUE", "FALSE"),
+        ("yes", "no"),
+        ("Yes", "No"),
+        ("YES", "NO"),
+        ("Y", "N"),
+        ("y", "n"),
+        ("T", "F"),
+        ("t", "f"),
+        ("1", "0"),
+        ("on", "off"),
+        (1, 0),
+    )
     for one, two in pairs:
         if word == one and type(word) is type(one):
             return two
@@ -300,7 +356,8 @@ def _aligned(
             facts.append("the second pair follows from the first")
         elif informed and spelling_margin >= 12:
             facts.append(
-                f"the labels behave towards the other fields as before; the next best map is {spelling_margin:.0f} log units behind"
+                "the labels behave towards the other fields as before; "
+                f"the next best map is {spelling_margin:.0f} log units behind"
             )
             support += 2.5
         else:

@@ -1,6 +1,7 @@
 """Recipes that turn stand-ins for "no value" (`N/A`, empty text, -1, -999) back into null.
 
-A stand-in is a value that the healthy field never had, that comes about as often as null did, and that either does not fit
+A stand-in is a value that the healthy field never had, that comes about as often as null did, and that either does
+not fit
 the field's form at all or lies outside its range. A value that the field really had (-1.0 degrees) is never one.
 """
 
@@ -16,8 +17,33 @@ from cta_core.diagnosis.promises import Promise
 from cta_core.diagnosis.views import View
 
 NULL_WORDS = frozenset(
-    "n/a na n.a. #n/a null nil none nan undefined unknown unspecified missing empty - -- ? . (null) (none) <null> not available \\n".split()
-    + ["", "not available"]
+    [
+        "n/a",
+        "na",
+        "n.a.",
+        "#n/a",
+        "null",
+        "nil",
+        "none",
+        "nan",
+        "undefined",
+        "unknown",
+        "unspecified",
+        "missing",
+        "empty",
+        "-",
+        "--",
+        "?",
+        ".",
+        "(null)",
+        "(none)",
+        "<null>",
+        "not",
+        "available",
+        "\\n",
+        "",
+        "not available",
+    ]
 )
 """Words that stand for no value in exports and forms."""
 
@@ -63,10 +89,8 @@ def stand_ins(target: View, source: View, promise: Promise) -> tuple[list[Any], 
             low, high = float(target.sorted_numbers[0]), float(target.sorted_numbers[-1])
             span = max(high - low, 1e-9)
             if (
-                value < low - min(0.02 * span, 1.0) + 1e-12
-                and (value < 0 <= low or value < low - 0.5 * span)
-                or value > high + 2 * span
-            ):
+                value < low - min(0.02 * span, 1.0) + 1e-12 and (value < 0 <= low or value < low - 0.5 * span)
+            ) or value > high + 2 * span:
                 found.append(value)
     if not found:
         return [], []
@@ -102,6 +126,12 @@ def null_recipe(target: View, source: View, promise: Promise) -> Recipe | None:
     forms: Sequence[Any] = sorted(found, key=lambda value: (str(type(value)), str(value)))
     steps = (NullForm(path=PLACE, forms=tuple(forms)),)
     return Recipe(
-        kind="null_form", steps=steps, view=after(steps, source), prior=-0.3, support=1.0, conflicts=tuple(doubts),
-        facts=(f"{len(forms)} forms of no value, as often as null was before",), family="null",
-    )  # fmt: skip
+        kind="null_form",
+        steps=steps,
+        view=after(steps, source),
+        prior=-0.3,
+        support=1.0,
+        conflicts=tuple(doubts),
+        facts=(f"{len(forms)} forms of no value, as often as null was before",),
+        family="null",
+    )

@@ -1,6 +1,7 @@
 """Recipes from text to numbers and back: plain casts, number formats with marks and signs, fixed-width texts.
 
-Every reading of the marks that fits is proposed; which one is meant is for the distribution to say, and where two readings
+Every reading of the marks that fits is proposed; which one is meant is for the distribution to say, and where two
+readings
 fit equally well a person is asked.
 """
 
@@ -43,9 +44,13 @@ def number_recipes(target: View, source: View) -> Iterator[Recipe]:
         if view.types["refused"] > 0.5 * view.total:
             continue
         yield Recipe(
-            kind="number_format", steps=steps, view=view, prior=-1.0, family="number",
+            kind="number_format",
+            steps=steps,
+            view=view,
+            prior=-1.0,
+            family="number",
             facts=(f"read with decimal mark {decimal!r}, group mark {group!r}",),
-        )  # fmt: skip
+        )
 
 
 def _readings(texts: list[str]) -> Iterator[tuple[str, str, str, str]]:
@@ -92,7 +97,9 @@ def _fits(body: str, decimal: str, group: str) -> bool:
 
 
 def text_recipes(target: View, source: View) -> Iterator[Recipe]:
-    """Recipes for a text field whose source carries numbers: the digits, padded where the healthy texts have one width."""
+    """Recipes for a text field whose source carries numbers: the digits, padded where the healthy texts have one
+    width.
+    """
     if target.kind != "string" or source.kind != "number" or not target.texts:
         return
     digits = sum(1 for text in target.texts if text.isdigit())

@@ -1,7 +1,9 @@
 """Recipes that rescale numbers: powers of ten, units of time, length, mass, temperature, shares.
 
-The factor is read from quantile ratios and taken from a library of factors that exist. What makes a factor certain is not
-the ratio but what comes back with it: the decimal grid, the ratio per key, a unit's word, the same fit in every stratum.
+The factor is read from quantile ratios and taken from a library of factors that exist. What makes a factor certain
+is not
+the ratio but what comes back with it: the decimal grid, the ratio per key, a unit's word, the same fit in every
+stratum.
 """
 
 from __future__ import annotations
@@ -95,7 +97,8 @@ MOST_CONFLICTS = 2
 """Conflicts beyond which a factor is not even shown: it explains nothing, and trying it costs more than all else."""
 
 NEAR = 0.45
-"""Log distance from the median ratio within which a factor is tried: a business shift of +-50 % must not hide the unit."""
+"""Log distance from the median ratio within which a factor is tried: a business shift of +-50 % must not hide the
+unit."""
 
 
 def scale_recipes(target: View, source: View, pair: NamePair, *, before: Recipe | None = None) -> Iterator[Recipe]:
@@ -165,9 +168,17 @@ def _unit_factor(pair: NamePair) -> Factor | None:
 
 
 def _judged(
-    target: View, source: View, given: View, before: Recipe | None, factor: Factor, pair: NamePair,
-    distance: float, as_it_is: float, noise: float, rivals: list[Factor],
-) -> Recipe | None:  # fmt: skip
+    target: View,
+    source: View,
+    given: View,
+    before: Recipe | None,
+    factor: Factor,
+    pair: NamePair,
+    distance: float,
+    as_it_is: float,
+    noise: float,
+    rivals: list[Factor],
+) -> Recipe | None:
     conflicts: list[str] = []
     facts = [f"{factor.words}: distributions {as_it_is:.2f} apart before, {distance:.2f} after"]
     support = 0.0
@@ -233,9 +244,15 @@ def _judged(
     )
     steps = (*(before.steps if before is not None else ()), step)
     return Recipe(
-        kind="scale", steps=steps, view=after(steps, source), prior=(before.prior if before else 0.0) - 1.0, support=support,
-        conflicts=tuple(conflicts), facts=tuple(facts), family="number",
-    )  # fmt: skip
+        kind="scale",
+        steps=steps,
+        view=after(steps, source),
+        prior=(before.prior if before else 0.0) - 1.0,
+        support=support,
+        conflicts=tuple(conflicts),
+        facts=tuple(facts),
+        family="number",
+    )
 
 
 def _grid(target: View, given: View, factor: Factor) -> tuple[int | None, float, str, bool]:
@@ -259,7 +276,8 @@ def _grid(target: View, given: View, factor: Factor) -> tuple[int | None, float,
         telling = not factor.decimal and factor.size != 1.0 and abs(step - round(step)) > 1e-6
         support = 3.0 if chance < 0.5 and len(values) >= 20 and telling else 0.0
         if abs(step - round(step)) <= 1e-6 and step > 1.0 + 1e-9 and len(values) >= 20:
-            # The source's last place is worth several of the target's: what stood behind it is gone, unless it never varied.
+            # The source's last place is worth several of the target's: what stood behind it is gone, unless it never
+            # varied.
             last = np.round(target.numbers * unit)
             lost = float(np.mean(np.abs(np.mod(last, round(step))) > 0.5)) > 0.2
             return places, 0.0, "", lost
@@ -316,6 +334,12 @@ def _epochs(target: View, source: View, given: View, before: Recipe | None) -> I
             conflicts.append("finer than the healthy times: how they were rounded is not known")
     steps = (*(before.steps if before is not None else ()), step)
     yield Recipe(
-        kind="scale", steps=steps, view=after(steps, source), prior=-0.5, support=1.5, conflicts=tuple(conflicts),
-        facts=(f"times are {given.date_formats[0]} now and were {target.date_formats[0]}",), family="number",
-    )  # fmt: skip
+        kind="scale",
+        steps=steps,
+        view=after(steps, source),
+        prior=-0.5,
+        support=1.5,
+        conflicts=tuple(conflicts),
+        facts=(f"times are {given.date_formats[0]} now and were {target.date_formats[0]}",),
+        family="number",
+    )
