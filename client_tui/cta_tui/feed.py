@@ -26,6 +26,7 @@ from cta.v1 import signature_service_pb2 as signature_api
 from cta.v1 import source_service_pb2 as source_api
 from cta.v1 import stream_service_pb2 as stream_api
 from cta.v1 import system_service_pb2 as system_api
+from cta.v1.incident_pb2 import IncidentState
 from cta_client import watches
 from cta_client.channel import Client
 from cta_client.cli.words import seconds
@@ -42,6 +43,7 @@ QUIET_SECONDS: Final = 5.0
 take the connection from all."""
 TAIL_RATE: Final = 40
 """Events a second that the tail asks for: twice what a person can read, whatever passes."""
+OPEN: Final = tuple(value for name, value in IncidentState.items() if not name.endswith(("_UNSPECIFIED", "_RESOLVED")))
 PREVIEW_BYTES: Final = 2048
 REFUSED_SECONDS: Final = 2.0
 """Between two tries when the server refuses us: a wrong token does not mend itself, a restart may."""
@@ -171,6 +173,9 @@ class Feed:
         self._tell(
             messages.StreamsCame(streams=tuple(convert.stream(each) for each in streams.streams), at=time.monotonic())
         )
+        # The number of events that an incident holds grows without a revision: no watch tells of it.
+        standing = await client.incidents.ListIncidents(incident_api.ListIncidentsRequest(states=OPEN, page_size=PAGE))
+        self._tell(messages.IncidentsCame(incidents=tuple(convert.incident(each) for each in standing.incidents)))
         sources = await client.sources.ListSources(source_api.ListSourcesRequest())
         faults = await client.faults.ListFaults(fault_api.ListFaultsRequest())
         self._tell(

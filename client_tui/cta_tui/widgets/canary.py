@@ -56,7 +56,7 @@ def sheet(canary: facts.CanaryFact, width: int) -> list[Line]:
             Span(f" after {span(canary.seconds)}" if canary.seconds else "", "quiet"),
         )
     )
-    for place, reason in enumerate(canary.reasons):
+    for place, reason in enumerate(each for each in canary.reasons if each != canary.parity_text):
         lines += named("decided" if place == 0 else "", reason, width, most=3)
     lines += _failures(canary.failures, width)
     return lines

@@ -41,9 +41,9 @@ def next_act(model: Model) -> str:
     incident = model.incident
     match incident.state if incident else "":
         case "AWAITING APPROVAL":
-            return "a approves the fix   x rejects it   c tries the canary again"
+            return "a approves the fix · x rejects it · c tries the canary again"
         case "ESCALATED" | "ROLLED BACK":
-            return "p chooses a fix or analyses again   w closes the incident"
+            return "p chooses a fix or analyses again · w closes the incident"
         case "PROMOTED" | "RESOLVED":
             return "R takes the fix back"
         case _:

@@ -161,9 +161,10 @@ class Pane(ScrollView, can_focus=True):
     def _strip(self, found: Line, width: int, *, selected: bool) -> Strip:
         base = self.rich_style
         theme = self.app.current_theme
-        # Reverse video says "selected" without any colour.
-        chosen = Style(reverse=True) if selected else Style()
-        segments = [
-            Segment(span.text, base + style_of(span.style, theme) + chosen) for span in fit(found, width) if span.text
-        ]
-        return Strip(segments).adjust_cell_length(width, base + chosen)
+        if selected:
+            # Reverse video says "selected" without any colour; one style, so that the row reads as one thing.
+            chosen = base + Style(reverse=True)
+            text = "".join(span.text for span in fit(found, width))
+            return Strip([Segment(text, chosen)]).adjust_cell_length(width, chosen)
+        segments = [Segment(span.text, base + style_of(span.style, theme)) for span in fit(found, width) if span.text]
+        return Strip(segments).adjust_cell_length(width, base)

@@ -11,10 +11,10 @@ from cta_tui.words import clock, count, short, span
 COLUMNS = (
     Column("RUN", 11),
     Column("TIME", 8),
-    Column("STREAM", 10, grow=True),
-    Column("EVENTS", 7, right=True),
-    Column("FAILED", 10, right=True),
-    Column("TOOK", 8, right=True),
+    Column("STREAM", 9, grow=True),
+    Column("EVENTS", 6, right=True),
+    Column("FAILED", 8, right=True),
+    Column("TOOK", 7, right=True, rank=1),
     Column("REPEATS", 11, rank=2),
 )
 

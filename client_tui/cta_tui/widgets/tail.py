@@ -13,8 +13,8 @@ COLUMNS = (
     Column("TIME", 12),
     Column("STREAM", 10, rank=3),
     Column("STATE", 11),
-    Column("EVENT", 36, grow=True),
-    Column("ID", 14, rank=4),
+    Column("EVENT", 28, grow=True),
+    Column("ID", 24, rank=4),
 )
 
 

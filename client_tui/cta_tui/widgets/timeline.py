@@ -19,7 +19,7 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         who = f"{mark.actor}: " if mark.actor not in {"", "loop"} else ""
         lines.append(
             (
-                pad(Span(f"+{span(max(mark.time - incident.opened, 0.0))}", "quiet"), 10, right=True),
+                pad(Span(f"+{span(round(max(mark.time - incident.opened, 0.0), 3))}", "quiet"), 10, right=True),
                 Span("  "),
                 pad(Span(f"{sign.sign} {sign.word}", sign.style), 14),
                 Span(f"{who}{mark.why}"),

@@ -40,7 +40,8 @@ def _bar(entry: facts.TraceFact, begin: float, whole: float, cells: int) -> Line
     style = "bad" if entry.kind == "ERROR" else "good"
     start = min(int((entry.time - begin) / whole * cells), cells - 1)
     length = max(1, min(round(entry.seconds / whole * cells), cells - start))
-    name = f"{entry.stage} {entry.tool}".strip()
+    tool = entry.tool.rpartition(":")[2]
+    name = f"{entry.stage} {tool}" if tool and tool.lower() != entry.stage.lower() else entry.stage
     return (
         Span(f" {SIGNS.get(entry.kind, '?')} ", style),
         pad(Span(name), NAME),

@@ -36,10 +36,11 @@ def _cause(report: facts.ReportFact, width: int) -> list[Line]:
             (
                 Span(" sure     ", "quiet"),
                 Span(bar(report.confidence, cells), "good" if report.confidence >= 0.9 else "attention"),
-                Span(f" {share(report.confidence)} ", "strong"),
-                Span(method, "quiet"),
+                Span(f" {share(report.confidence)}", "strong"),
             )
         )
+    if method:
+        lines += named("how", method, width, style="quiet", most=2)
     looked = f"{count(report.drifted)} drifted events against {count(report.baseline)} healthy ones"
     where = f"{report.stage} {report.path}".strip()
     lines += named("where", f"{where}, from {looked} in {span(report.seconds)}", width, most=2)
