@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import msgspec
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from cta.v1 import adapter_pb2, adapter_service_pb2, event_service_pb2, incident_service_pb2, stream_service_pb2
 from cta.v1.event_pb2 import Event, OutcomeKind, Payload, QuarantineReason
@@ -106,7 +107,8 @@ async def full(desk: Desk) -> None:
 
 async def raw(desk: Desk, method: str, message: bytes) -> Any:
     """A call of bytes."""
-    return await desk.api.channel.unary_unary(f"/cta.v1.{method}")(message)
+    send: Any = desk.api.channel.unary_unary(f"/cta.v1.{method}")
+    return await send(message)
 
 
 async def first_message(watch: Any) -> Any:
@@ -151,7 +153,7 @@ INPUTS: dict[str, Callable[[Desk], Awaitable[str]]] = {
         lambda d: d.api.streams.UpdateStream(
             stream_service_pb2.UpdateStreamRequest(
                 stream=Stream(stream_id=d.stream_id, description="d"),
-                update_mask={"paths": ["description"]},
+                update_mask=FieldMask(paths=["description"]),
                 expected_revision=99,
             )
         )

@@ -71,7 +71,7 @@ def test_the_command_runs_from_a_fresh_environment(wheel: Path, tmp_path: Path) 
     found = subprocess.run([python, "-c", where], env=PLAIN, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert all(path.startswith(str(site)) for path in found.stdout.split()), found.stdout
     for arguments in (["--help"], ["serve", "--help"], ["streams", "create", "--help"]):
-        command = [python, "-c", run, *arguments]
+        command = [str(python), "-c", run, *arguments]
         done = subprocess.run(command, env=PLAIN, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "Usage: cta" in done.stdout

@@ -20,7 +20,8 @@ class Example(msgspec.Struct, frozen=True):
 
     def made(self) -> AnyStep:
         """The step itself."""
-        return msgspec.convert(self.step, AnyStep)
+        step: AnyStep = msgspec.convert(self.step, AnyStep)
+        return step
 
 
 EXAMPLES = {
