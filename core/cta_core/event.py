@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from cta_core.errors import EventRefused, EventUnreadable
+from cta_core.path import is_object
 
 
 class EventLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ def decode(raw: bytes, limits: EventLimits = DEFAULT_LIMITS) -> dict[str, Any]:
     if len(raw) > limits.max_bytes:
         raise EventUnreadable("TOO_LARGE", f"the event has {len(raw)} bytes, {limits.max_bytes} are allowed")
     event = _decode(raw)
-    if type(event) is not dict:
+    if not is_object(event):
         raise EventUnreadable("NOT_AN_OBJECT", "the event is not a JSON object")
     if not is_shallow(raw, limits.max_depth) and depth_exceeds(event, limits.max_depth):
         raise EventUnreadable("TOO_DEEP", f"the event is nested deeper than {limits.max_depth} levels")
@@ -70,7 +71,7 @@ def _reason(error: msgspec.DecodeError) -> str:
 
 def depth_exceeds(obj: Any, limit: int) -> bool:
     """Whether objects and arrays are nested deeper than the limit. Walks level by level, without recursion."""
-    level = [obj] if type(obj) in (dict, list) else []
+    level: list[Any] = [obj] if type(obj) in (dict, list) else []
     depth = 0
     while level:
         depth += 1
@@ -79,7 +80,7 @@ def depth_exceeds(obj: Any, limit: int) -> bool:
         level = [
             value
             for node in level
-            for value in (node.values() if type(node) is dict else node)
+            for value in (node.values() if is_object(node) else node)
             if type(value) is dict or type(value) is list
         ]
     return False
@@ -91,5 +92,7 @@ def encode(obj: Any) -> bytes:
         return _encoder.encode(obj)
     except UnicodeEncodeError:
         raise EventRefused("a text holds half of a surrogate pair") from None
+    except ValueError:
+        raise EventRefused("a number has too many digits to be written") from None
     except RecursionError:
         raise EventRefused("the event is nested too deeply to be written") from None

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from cta_core.errors import EventRefused, InvalidPointer
 
@@ -41,6 +41,16 @@ Parts = tuple[str, ...]
 _BAD_ESCAPE: Final = re.compile(r"~(?![012])")
 _STAR_LIKE: Final = re.compile(r"~0*2")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # nine digits: no event of 5 MiB has more members
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded value is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a decoded value is an array."""
+    return isinstance(value, list)
 
 
 def key_of(part: str) -> str:
@@ -99,9 +109,9 @@ def index_of(part: str) -> int | None:
 
 def child(node: Any, part: str) -> Any:
     """The value one part below a node, or `MISSING`. `*` is not resolved here."""
-    if isinstance(node, dict):
+    if is_object(node):
         return node.get(key_of(part), MISSING)
-    if isinstance(node, list):
+    if is_array(node):
         index = index_of(part)
         return node[index] if index is not None and index < len(node) else MISSING
     return MISSING
@@ -109,10 +119,10 @@ def child(node: Any, part: str) -> Any:
 
 def values(obj: Any, parts: Parts) -> Iterator[Any]:
     """Every value that the parts reach, in order; nothing where the path does not exist."""
-    nodes = [obj]
+    nodes: list[Any] = [obj]
     for part in parts:
         if part == EVERY:
-            nodes = [member for node in nodes if isinstance(node, list) for member in node]
+            nodes = [member for node in nodes if is_array(node) for member in node]
         else:
             nodes = [value for node in nodes if (value := child(node, part)) is not MISSING]
     return iter(nodes)
@@ -136,7 +146,7 @@ def has(obj: Any, parts: Parts) -> bool:
 
 def parents(obj: Any, parts: Parts) -> Iterator[dict[str, Any] | list[Any]]:
     """Every container that may hold the last of the parts."""
-    return (node for node in values(obj, parts[:-1]) if isinstance(node, dict | list))
+    return (node for node in values(obj, parts[:-1]) if is_object(node) or is_array(node))
 
 
 def set_(obj: Any, parts: Parts, value: Any) -> int:
@@ -153,7 +163,7 @@ def set_(obj: Any, parts: Parts, value: Any) -> int:
     last, count = parts[-1], 0
     for node in nodes:
         if last == EVERY:
-            if not isinstance(node, list):
+            if not is_array(node):
                 raise EventRefused("no array is there to set members of", render(parts))
             node[:] = [value] * len(node)
             count += len(node)
@@ -168,7 +178,7 @@ def _step_down(nodes: list[Any], part: str, following: str, parts: Parts) -> lis
     below: list[Any] = []
     for node in nodes:
         if part == EVERY:
-            if not isinstance(node, list):
+            if not is_array(node):
                 raise EventRefused("no array is there to set members of", render(parts))
             below.extend(node)
             continue
@@ -184,10 +194,10 @@ def _step_down(nodes: list[Any], part: str, following: str, parts: Parts) -> lis
 
 def put(node: Any, part: str, value: Any, parts: Parts) -> None:
     """Set the value one part below a container; `parts` name the place in the refusal."""
-    if isinstance(node, dict):
+    if is_object(node):
         node[key_of(part)] = value
         return
-    if isinstance(node, list):
+    if is_array(node):
         index = index_of(part)
         if index is not None and index < len(node):
             node[index] = value
@@ -225,9 +235,9 @@ def leaves(obj: Any) -> Iterator[tuple[str, Any]]:
     stack: list[tuple[str, Any]] = [("", obj)]
     while stack:
         pointer, node = stack.pop()
-        if isinstance(node, dict) and node:
+        if is_object(node) and node:
             stack.extend((f"{pointer}/{_escape(key)}", value) for key, value in reversed(node.items()))
-        elif isinstance(node, list) and node:
+        elif is_array(node) and node:
             below = f"{pointer}/*"
             stack.extend((below, value) for value in reversed(node))
         else:

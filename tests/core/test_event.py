@@ -103,6 +103,12 @@ def test_half_a_surrogate_pair_cannot_be_written() -> None:
         encode({"a": "\ud800"})
 
 
+def test_a_number_of_too_many_digits_cannot_be_written() -> None:
+    """An integer beyond what Python writes is refused."""
+    with pytest.raises(EventRefused, match="digits"):
+        encode({"a": 10**5000})
+
+
 def test_endless_nesting_cannot_be_written() -> None:
     """A value that is nested too deeply is refused instead of ending the process."""
     deep: Any = 1

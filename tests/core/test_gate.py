@@ -168,6 +168,14 @@ def test_a_program_that_cannot_work_makes_no_gate() -> None:
         Gate(CONTRACT, [active(Program(steps=(Rename(source="amt", target="/amount"),)))])
 
 
+def test_a_heal_that_cannot_be_written_is_held() -> None:
+    """A number that grows beyond what can be written makes no heal and no error."""
+    program = Program(guard=RENAMED.guard, steps=(RENAMED.steps[0], Scale(path="/amount", numerator=1000)))
+    for contract in (CONTRACT, compile_contract({"properties": {"id": {}, "amount": {}}, "required": ["amount"]})):
+        outcome = Gate(contract, [active(program)]).judge(b'{"id":"a","amt":' + b"9" * 4299 + b"}")
+        assert (outcome.kind, outcome.reason) == (QUARANTINED, HeldReason.ADAPTER_REFUSED)
+
+
 def test_a_refused_event_leaves_no_trace() -> None:
     """After a refusal half way through a program the next event is healed as ever."""
     gate = Gate(CONTRACT, [active(RENAMED)])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cta_core.errors import InvalidPointer
-from cta_core.path import EVERY, MISSING, Parts, child, get, index_of, key_of, parents, put
+from cta_core.path import EVERY, MISSING, Parts, child, get, index_of, is_object, key_of, parents, put
 
 Getter = Callable[[Any], Any]
 Change = Callable[[Any], Any]
@@ -40,17 +40,17 @@ def getter(parts: Parts) -> Getter:
 
 def _getter_1(key: str) -> Getter:
     def get_1(obj: Any) -> Any:
-        return obj.get(key, MISSING) if type(obj) is dict else MISSING
+        return obj.get(key, MISSING) if is_object(obj) else MISSING
 
     return get_1
 
 
 def _getter_2(first: str, second: str) -> Getter:
     def get_2(obj: Any) -> Any:
-        if type(obj) is dict:
-            obj = obj.get(first)
-            if type(obj) is dict:
-                return obj.get(second, MISSING)
+        if is_object(obj):
+            inner = obj.get(first)
+            if is_object(inner):
+                return inner.get(second, MISSING)
         return MISSING
 
     return get_2
@@ -61,10 +61,10 @@ def _getter_n(keys: tuple[str, ...]) -> Getter:
 
     def get_n(obj: Any) -> Any:
         for key in above:
-            if type(obj) is not dict:
+            if not is_object(obj):
                 return MISSING
             obj = obj.get(key)
-        return obj.get(last, MISSING) if type(obj) is dict else MISSING
+        return obj.get(last, MISSING) if is_object(obj) else MISSING
 
     return get_n
 
@@ -106,10 +106,10 @@ def _rewriter_n(keys: tuple[str, ...], change: Change) -> Rewrite:
     def rewrite_n(event: dict[str, Any]) -> None:
         node: Any = event
         for key in above:
-            if type(node) is not dict:
+            if not is_object(node):
                 return
             node = node.get(key)
-        if type(node) is dict and last in node:
+        if is_object(node) and last in node:
             node[last] = change(node[last])
 
     return rewrite_n

@@ -13,7 +13,7 @@ from typing import Any
 
 from cta_core.adapter.scalar import same
 from cta_core.errors import EventRefused
-from cta_core.path import EVERY, MISSING, Parts, child, get, index_of, key_of, parse, render, set_
+from cta_core.path import EVERY, MISSING, Parts, child, get, index_of, is_array, is_object, key_of, parse, render, set_
 
 Segments = tuple[Parts, ...]
 """Parts cut at every `*`: `/items/*/qty` is (("items",), ("qty",))."""
@@ -37,7 +37,7 @@ def gather(node: Any, cut: Segments) -> Any:
     value = get(node, cut[0])
     if len(cut) == 1:
         return value
-    if type(value) is not list:
+    if not is_array(value):
         return MISSING
     return [gather(member, cut[1:]) for member in value]
 
@@ -90,9 +90,9 @@ def _scatter_members(node: Any, cut: Segments, tree: list[Any], levels: int, tar
     run, rest = cut[0], cut[1:]
     members = get(node, run)
     if members is MISSING:
-        members = [MISSING if rest[0] == () else {} for _ in tree]
+        members = [MISSING if rest[0] == () else dict[str, Any]() for _ in tree]
         _set(node, run, members, target)
-    if type(members) is not list or len(members) != len(tree):
+    if not is_array(members) or len(members) != len(tree):
         raise target.refusal("the arrays of source and target do not correspond")
     for index, value in enumerate(tree):
         if rest == ((),):
@@ -103,7 +103,7 @@ def _scatter_members(node: Any, cut: Segments, tree: list[Any], levels: int, tar
 
 def _broadcast(node: Any, cut: Segments, value: Any, target: _Target) -> None:
     members = get(node, cut[0])
-    if type(members) is not list or not members:
+    if not is_array(members) or not members:
         raise target.refusal("the target has no array members to take the value")
     for index, member in enumerate(members):
         if cut[1:] == ((),):
@@ -162,7 +162,7 @@ def _uproot(node: Any, parts: Parts, *, arrays: bool) -> bool:
     part, below = parts[0], parts[1:]
     if part == EVERY:
         return _uproot_members(node, below, arrays=arrays)
-    if type(node) is list:
+    if is_array(node):
         index = index_of(part)
         if index is None or index >= len(node):
             return False
@@ -171,7 +171,7 @@ def _uproot(node: Any, parts: Parts, *, arrays: bool) -> bool:
             return False
         del node[index]
         return not node
-    if type(node) is not dict:
+    if not is_object(node):
         return False
     key = key_of(part)
     if key not in node or (below and not _uproot(child(node, part), below, arrays=arrays)):
@@ -181,7 +181,7 @@ def _uproot(node: Any, parts: Parts, *, arrays: bool) -> bool:
 
 
 def _uproot_members(node: Any, below: Parts, *, arrays: bool) -> bool:
-    if type(node) is not list or not node:
+    if not is_array(node) or not node:
         return False
     if not below:
         node.clear()

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from cta_core.path import is_array, is_object
+
 Scalar = str | int | float | bool | None
 """A JSON scalar."""
 
@@ -67,11 +69,11 @@ def same(left: Any, right: Any) -> bool:
         a, b = stack.pop()
         if type(a) is not type(b):
             return False
-        if type(a) is dict:
+        if is_object(a):
             if a.keys() != b.keys():
                 return False
             stack.extend((value, b[key]) for key, value in a.items())
-        elif type(a) is list:
+        elif is_array(a):
             if len(a) != len(b):
                 return False
             stack.extend(zip(a, b, strict=True))

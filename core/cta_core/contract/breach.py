@@ -13,7 +13,7 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
-from cta_core.path import pointer_to
+from cta_core.path import is_array, pointer_to
 
 MAX_BREACHES: Final = 100
 """Breaches told of one event. A person reads ten; a 5 MiB array of wrong members must not make 300,000 of them."""
@@ -84,7 +84,7 @@ def _json(value: Any) -> str:
 
 
 def _types(value: Any) -> str:
-    return " or ".join(value) if isinstance(value, list) else str(value)
+    return " or ".join(value) if is_array(value) else str(value)
 
 
 _Form = Callable[[Any], str]

@@ -19,7 +19,7 @@ from cta_core.contract.fast import compile_fast
 from cta_core.contract.fields import Field, fields_of
 from cta_core.errors import EventRefused, InvalidContract, Violation
 from cta_core.event import EventLimits, decode, depth_exceeds
-from cta_core.path import pointer_to
+from cta_core.path import is_array, is_object, pointer_to
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """The only dialect: older ones give `items`, `definitions` and `format` another meaning."""
@@ -69,8 +69,6 @@ def compile_contract(schema: dict[str, Any] | bytes) -> Contract:
             schema = decode(schema, SCHEMA_LIMITS)
         except EventRefused as refused:
             raise InvalidContract.of("schema", refused.reason.replace("the event", "the schema")) from None
-    if not isinstance(schema, dict):
-        raise InvalidContract.of("schema", "must be a JSON object")
     if depth_exceeds(schema, SCHEMA_LIMITS.max_depth):
         raise InvalidContract.of("schema", f"must not be nested deeper than {SCHEMA_LIMITS.max_depth} levels")
     found = list(_problems(schema))
@@ -105,7 +103,7 @@ def _remote_references(schema: dict[str, Any]) -> Iterator[Violation]:
     stack: list[tuple[tuple[str | int, ...], Any]] = [((), schema)]
     while stack:
         place, node = stack.pop()
-        if isinstance(node, dict):
+        if is_object(node):
             for word in ("$ref", "$dynamicRef"):
                 target = node.get(word)
                 if isinstance(target, str) and not target.startswith("#"):
@@ -113,7 +111,7 @@ def _remote_references(schema: dict[str, Any]) -> Iterator[Violation]:
                         pointer_to((*place, word)), "must point inside the contract (#/$defs/...); nothing is fetched"
                     )
             stack.extend(((*place, key), value) for key, value in node.items() if key not in _DATA)
-        elif isinstance(node, list):
+        elif is_array(node):
             stack.extend(((*place, index), value) for index, value in enumerate(node))
 
 

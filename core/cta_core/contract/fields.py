@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cta_core.path import EVERY, Parts, part_of, render
+from cta_core.path import EVERY, Parts, is_array, is_object, part_of, render
 
 MAX_FIELDS: Final = 5000
 """Fields that are read of one contract: a schema of recursive references would otherwise never end."""
@@ -71,19 +71,21 @@ def resolved(schema: dict[str, Any], node: Any) -> dict[str, Any]:
     while pending and seen < _MAX_DEPTH:
         seen += 1
         part = pending.pop(0)
-        if not isinstance(part, dict):
+        if not is_object(part):
             continue
         for key, value in part.items():
-            if key == "properties" and isinstance(merged.get(key), dict) and isinstance(value, dict):
-                merged[key] = {**value, **merged[key]}
-            elif key == "required" and isinstance(merged.get(key), list) and isinstance(value, list):
-                merged[key] = [*merged[key], *value]
+            known = merged.get(key)
+            if key == "properties" and is_object(known) and is_object(value):
+                merged[key] = {**value, **known}
+            elif key == "required" and is_array(known) and is_array(value):
+                merged[key] = [*known, *value]
             else:
                 merged.setdefault(key, value)
         reference = part.get("$ref")
         if isinstance(reference, str):
             pending.append(_target(schema, reference))
-        pending.extend(member for member in part.get("allOf", ()) if isinstance(part.get("allOf"), list))
+        branches = part.get("allOf")
+        pending.extend(branches if is_array(branches) else ())
     return merged
 
 
@@ -92,19 +94,19 @@ def _target(schema: dict[str, Any], reference: str) -> Any:
     if reference not in ("#", "#/"):
         for token in reference.removeprefix("#/").split("/"):
             key = token.replace("~1", "/").replace("~0", "~")
-            node = node.get(key) if isinstance(node, dict) else None
+            node = node.get(key) if is_object(node) else None
     return node
 
 
 def _below(parts: Parts, node: dict[str, Any], *, required: bool) -> Iterator[tuple[Parts, Any, bool]]:
     properties = node.get("properties")
-    if isinstance(properties, dict):
+    if is_object(properties):
         names = node.get("required", ())
         must_be_object = required and types_of(node) == ("object",)
         for key, value in properties.items():
             yield (*parts, part_of(key)), value, (required if not parts else must_be_object) and key in names
     items = node.get("items")
-    if isinstance(items, dict):
+    if is_object(items):
         yield (*parts, EVERY), items, required and types_of(node) == ("array",)
 
 
@@ -113,12 +115,12 @@ def types_of(node: dict[str, Any]) -> tuple[str, ...]:
     declared = node.get("type")
     if isinstance(declared, str):
         return (declared,)
-    if isinstance(declared, list):
+    if is_array(declared):
         return tuple(sorted(str(word) for word in declared))
     for word in ("anyOf", "oneOf"):
         branches = node.get(word)
-        if isinstance(branches, list) and branches:
-            found = [types_of(branch) if isinstance(branch, dict) else () for branch in branches]
+        if is_array(branches) and branches:
+            found = [types_of(branch) if is_object(branch) else () for branch in branches]
             return tuple(sorted({kind for kinds in found for kind in kinds})) if all(found) else ()
     return ()
 
@@ -131,7 +133,7 @@ def _field(parts: Parts, node: dict[str, Any], *, required: bool) -> Field:
         required=required,
         const=node.get("const", UNSET),
         default=node.get("default", UNSET),
-        enum=tuple(enum) if isinstance(enum, list) else UNSET,
+        enum=tuple(enum) if is_array(enum) else UNSET,
         minimum=_number(node, "minimum", "exclusiveMinimum"),
         maximum=_number(node, "maximum", "exclusiveMaximum"),
         pattern=_text(node, "pattern"),

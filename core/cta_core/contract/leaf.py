@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
-from operator import or_
 from types import GenericAlias
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Union
 
 import msgspec
+
+from cta_core.path import is_object
 
 ValueType = Callable[[Any], Any]
 """The type of a value's schema, or None; follows references, as long as they do not lead back."""
@@ -57,7 +57,7 @@ def value_type(schema: Any, value_of: ValueType, object_type: ObjectType) -> Any
     """The type for the schema of a value (no mere reference), None where a keyword has no counterpart."""
     if schema is True:
         return Any
-    if not isinstance(schema, dict):
+    if not is_object(schema):
         return None
     words = schema.keys() - ANNOTATIONS
     if not words:
@@ -90,7 +90,8 @@ def union(types: list[Any]) -> Any:
         return None
     if any(one is Any for one in types):
         return Any
-    joined = reduce(or_, types)
+    joined: Any = Union
+    joined = joined[tuple(types)]
     return joined if usable(joined) else None
 
 
@@ -131,7 +132,7 @@ def _of_kind(kind: str, schema: dict[str, Any], value_of: ValueType, object_type
 
 def _sized(kind: Any, least: Any, most: Any) -> Any:
     """A text or list with bounds on its length; schemas may write them as 2.0."""
-    bounds: dict[str, int] = {}
+    bounds: dict[str, Any] = {}
     for name, bound in (("min_length", least), ("max_length", most)):
         if bound is not None:
             if bound != int(bound) or not 0 <= bound <= _SAFE:

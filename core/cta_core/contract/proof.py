@@ -13,7 +13,7 @@ from typing import Any
 from cta_core.adapter.guard import Condition, Test
 from cta_core.adapter.scalar import type_word
 from cta_core.contract.fields import resolved, types_of
-from cta_core.path import EVERY, Parts, key_of, parse
+from cta_core.path import EVERY, Parts, is_array, is_object, key_of, parse
 
 
 def rules_out(schema: dict[str, Any], guard: Sequence[Condition]) -> bool:
@@ -67,7 +67,7 @@ class _Place:
                 self.sure = self.sure and surely_object and key in node.get("required", ())
                 closed = node.get("additionalProperties") is False and "patternProperties" not in node
                 self.never = self.never or below is False or (below is None and closed)
-            self.node = resolved(schema, below) if isinstance(below, dict) else None
+            self.node = resolved(schema, below) if is_object(below) else None
             surely_object = self.node is not None and types_of(self.node) == ("object",)
         if parts[-1:] == (EVERY,):
             self.sure = False
@@ -87,7 +87,7 @@ def _unlisted(value: Any, node: dict[str, Any]) -> bool:
     if allowed and type_word(value) not in allowed:
         return True
     listed = [node["const"]] if "const" in node else node.get("enum")
-    return isinstance(listed, list) and not any(_equal(value, other) for other in listed)
+    return is_array(listed) and not any(_equal(value, other) for other in listed)
 
 
 def _equal(one: Any, other: Any) -> bool:

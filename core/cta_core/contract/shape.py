@@ -15,6 +15,7 @@ import jsonschema_rs
 import msgspec
 
 from cta_core.contract.leaf import ANNOTATIONS, value_type
+from cta_core.path import is_array, is_object
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +63,12 @@ _DEFINITIONS: Final = ("#/$defs/", "#/definitions/")
 
 def _local_definitions_only(schema: Any) -> bool:
     """Whether every reference names a definition, and no identifier changes what references mean."""
-    stack = [(schema, True)]
+    stack: list[tuple[Any, bool]] = [(schema, True)]
     while stack:
         node, root = stack.pop()
-        if isinstance(node, list):
+        if is_array(node):
             stack.extend((member, False) for member in node)
-        elif isinstance(node, dict):
+        elif is_object(node):
             reference = node.get("$ref", _DEFINITIONS[0])
             if isinstance(reference, str) and not reference.startswith(_DEFINITIONS):
                 return False
@@ -110,11 +111,11 @@ class _Reader:
     def content(self, schema: Any) -> Leaf | Shape:
         """What a member holds."""
         plain = self.resolve(schema)
-        if isinstance(plain, dict) and plain.get("type") == "object" and plain.get("properties"):
+        if is_object(plain) and plain.get("type") == "object" and plain.get("properties"):
             below: Shape | None = self.below(schema, lambda: self.shape(plain))
             if below is not None:
                 return below
-        own = schema if isinstance(schema, dict) else {} if schema is True else {"not": {}}
+        own: dict[str, Any] = schema if is_object(schema) else {} if schema is True else {"not": {}}
         whole = self.value(schema)
         if whole is not None:
             return Leaf(type=whole, schema=own)
@@ -122,7 +123,7 @@ class _Reader:
 
     def below(self, schema: Any, read: Callable[[], Any]) -> Any:
         """Read what a reference leads to, unless it leads back to itself."""
-        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        reference = schema.get("$ref") if is_object(schema) else None
         if reference is None:
             return read()
         if reference in self.open_references:
@@ -136,12 +137,12 @@ class _Reader:
     def resolve(self, schema: Any) -> Any:
         """The target of a schema that is nothing but a reference, any other schema itself."""
         for _ in range(_MAX_HOPS):
-            if not isinstance(schema, dict) or schema.keys() - ANNOTATIONS != {"$ref"}:
+            if not is_object(schema) or schema.keys() - ANNOTATIONS != {"$ref"}:
                 break
             node: Any = self.root
             for token in schema["$ref"].removeprefix("#/").split("/"):
                 key = token.replace("~1", "/").replace("~0", "~")
-                node = node.get(key) if isinstance(node, dict) else None
+                node = node.get(key) if is_object(node) else None
             schema = node
         return schema
 
@@ -171,7 +172,7 @@ def _nameable(key: str) -> bool:
 
 def _widest(schema: Any) -> Any:
     """A quick type in front of a check: text for text, so that most wrong values never reach the validator."""
-    return str if isinstance(schema, dict) and schema.get("type") == "string" else Any
+    return str if is_object(schema) and schema.get("type") == "string" else Any
 
 
 def struct_of(shape: Shape) -> type[msgspec.Struct]:

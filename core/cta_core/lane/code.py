@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from cta_core.contract.fast import checks_of, is_bounded
+from cta_core.contract.fast import Checked, checks_of, is_bounded
 from cta_core.contract.shape import Shape
 from cta_core.errors import EventRefused
 from cta_core.event import is_shallow
@@ -46,7 +46,12 @@ def compile_lane(shape: Shape, routes: Routes) -> Heal:
     if not is_bounded(drifted.struct):
         lines.append(" if not is_shallow(raw, max_depth): return None")
     lines += [f" {_attribute(change.names)} = v{index}" for index, change in enumerate(drifted.changes())]
-    lines.append(f" return encode({_object((), shape, routes, drifted, names)})")
+    lines += [
+        " try:",
+        f"  return encode({_object((), shape, routes, drifted, names)})",
+        " except refusals:",
+        "  return None",
+    ]
     exec(compile("\n".join(lines), "<lane>", "exec"), names)  # noqa: S102 - only names of this module, see above
     heal: Heal = names["heal"]
     return heal
@@ -71,7 +76,7 @@ def _checks(drifted: Drifted, shape: Shape, names: dict[str, Any]) -> list[str]:
     """What the types leave open: all values that are surely there in one call, the others one by one."""
     lines: list[str] = []
     surely: list[tuple[str, dict[str, Any]]] = []
-    others = []
+    others: list[Checked] = []
     for index, change in enumerate(drifted.changes()):
         if change.sure:
             surely.append((f"v{index}", change.schema))

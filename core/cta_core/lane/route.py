@@ -9,9 +9,7 @@ and nothing is lost but speed. `drifted` and `healthy` make types and code of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce
-from operator import or_
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Union
 
 import msgspec
 from msgspec import UNSET
@@ -227,7 +225,8 @@ def _ask(condition: Condition, shape: Shape, found: Routes) -> None:
 def _ask_type(types: tuple[str, ...], route: Route) -> None:
     if route.type is not SCALAR or not set(types) <= SCALARS.keys():
         raise NoLaneError
-    route.type = reduce(or_, (SCALARS[word] for word in types))
+    asked: Any = Union
+    route.type = asked[tuple(SCALARS[word] for word in types)]
 
 
 def _ask_values(values: tuple[Any, ...], route: Route, shape: Shape) -> None:

@@ -14,7 +14,7 @@ from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import Scalar, identity
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse
+from cta_core.path import is_array, is_object, parse
 
 MAX_ENTRIES: Final = 10_000
 """Entries of one map. The longest code lists in use (ISO 639-3, airports) have 8,000 to 10,000."""
@@ -79,10 +79,11 @@ class EnumMap(StepBase, tag="enum_map", frozen=True, kw_only=True):
         table = {identity(entry.source): entry.target for entry in self.entries}
 
         def translate(value: Any) -> Any:
-            key = (type(value), value)
             # An object or array has no hash; it is no scalar that an entry could name.
-            if type(value) is not dict and type(value) is not list and key in table:
-                return table[key]
+            if not is_object(value) and not is_array(value):
+                key = identity(value)
+                if key in table:
+                    return table[key]
             if keep or value is None:
                 return value
             raise EventRefused("holds a value for which the adapter has no entry", path)

@@ -9,7 +9,7 @@ from cta_core.adapter.access import getter, plain
 from cta_core.adapter.carry import gather, scatter, segments, uproot
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import Violation
-from cta_core.path import MISSING, Parts, key_of, parse
+from cta_core.path import MISSING, Parts, is_object, key_of, parse
 
 
 class Move(StepBase, tag="move", frozen=True, kw_only=True):
@@ -77,10 +77,10 @@ def _by_keys(source: Parts, target: Parts, anywhere: Action) -> Action:
 
     def move(event: dict[str, Any]) -> None:
         parent = parent_of(event)
-        if type(parent) is not dict or key not in parent:
+        if not is_object(parent) or key not in parent:
             return
         new_parent = new_parent_of(event)
-        if inside or len(parent) == 1 or type(new_parent) is not dict or new_key in new_parent:
+        if inside or len(parent) == 1 or not is_object(new_parent) or new_key in new_parent:
             anywhere(event)
         else:
             new_parent[new_key] = parent.pop(key)

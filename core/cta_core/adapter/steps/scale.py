@@ -15,7 +15,7 @@ from cta_core.adapter.guard import shown
 from cta_core.adapter.scalar import EXACT, JsonType, Scalar, decimal_of, identity, type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, InvalidPointer, Violation
-from cta_core.path import EVERY, Parts, get, parse, set_, values
+from cta_core.path import EVERY, Parts, get, is_array, is_object, parse, set_, values
 
 Change = Callable[[Any], Any]
 
@@ -129,7 +129,7 @@ class Scale(StepBase, tag="scale", frozen=True, kw_only=True):
                 if not found:
                     continue
                 label = get(node, label_at)
-                row = None if type(label) in (dict, list) else rows.get((type(label), label))
+                row = None if is_object(label) or is_array(label) else rows.get(identity(label))
                 if row is None:
                     raise EventRefused(f"{by_pointer} holds no label of the adapter's table", path)
                 if EVERY in below:

@@ -10,7 +10,7 @@ from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.adapter.steps.wrap import Wrap, WrapForm, form_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse
+from cta_core.path import is_array, is_object, parse
 
 
 class Unwrap(StepBase, tag="unwrap", frozen=True, kw_only=True):
@@ -71,14 +71,14 @@ def _from_one(path: str, inner_key: str) -> Callable[[Any], Any]:
     def from_one(value: Any) -> Any:
         if value is None:
             return None
-        if type(value) is not list:
+        if not is_array(value):
             raise EventRefused(f"is of type {type_word(value)}, not an array", path)
         if len(value) != 1:
             raise EventRefused(f"is an array of {len(value)} elements, not of one", path)
         element = value[0]
         if not inner_key:
             return element
-        if type(element) is not dict or element.keys() != {inner_key}:
+        if not is_object(element) or element.keys() != {inner_key}:
             raise EventRefused(f"is an array whose element is not an object with {inner_key} alone", path)
         return element[inner_key]
 
@@ -91,11 +91,11 @@ def _from_pairs(path: str, name_key: str, value_key: str) -> Callable[[Any], Any
     def from_pairs(value: Any) -> Any:
         if value is None:
             return None
-        if type(value) is not list:
+        if not is_array(value):
             raise EventRefused(f"is of type {type_word(value)}, not an array", path)
         result: dict[str, Any] = {}
         for pair in value:
-            if type(pair) is not dict or pair.keys() != keys or type(pair[name_key]) is not str:
+            if not is_object(pair) or pair.keys() != keys or type(pair[name_key]) is not str:
                 raise EventRefused(f"has an element that is not a pair of {name_key} and {value_key}", path)
             name = pair[name_key]
             if name in result:

@@ -10,7 +10,7 @@ from cta_core.adapter.access import rewriter
 from cta_core.adapter.scalar import type_word
 from cta_core.adapter.step import Action, StepBase, pointer_problems
 from cta_core.errors import EventRefused, Violation
-from cta_core.path import parse
+from cta_core.path import is_object, parse
 
 if TYPE_CHECKING:
     from cta_core.adapter.steps.unwrap import Unwrap
@@ -99,7 +99,7 @@ def _to_pairs(path: str, name_key: str, value_key: str) -> Callable[[Any], Any]:
     def to_pairs(value: Any) -> Any:
         if value is None:
             return None
-        if type(value) is not dict:
+        if not is_object(value):
             raise EventRefused(f"is of type {type_word(value)}, not an object", path)
         return [{name_key: name, value_key: inner} for name, inner in value.items()]
 
