@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from cta_core.gate import Outcome, OutcomeKind
-from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason
+from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
 from cta_core.run import Run
 from cta_core.stream import Stream
 from cta_server.runtime import faultpoints
@@ -55,6 +55,8 @@ class Intake:
         self._ids, self._stages, self._clock = ids, stages, clock
         self._answers: OrderedDict[str, tuple[str, BatchResult]] = OrderedDict()
         self._held: dict[str, int] = {}
+        self._clean: set[str] = set()
+        """Streams that never held an event: the hot path asks the journal nothing about them."""
         self._recorder = Recorder(storage=storage, hub=hub)
         self.on_failures: Opener | None = None
         """Set by the runtime: opens incidents."""
@@ -70,8 +72,13 @@ class Intake:
         return self._held.get(stream_id, 0)
 
     def set_held(self, stream_id: str, count: int) -> None:
-        """The journal's count, at start and after a redrive."""
+        """The journal's count, after a redrive."""
         self._held[stream_id] = count
+
+    def forget(self, stream_id: str) -> None:
+        """The stream is deleted."""
+        self._held.pop(stream_id, None)
+        self._clean.discard(stream_id)
 
     async def process(
         self, stream_id: str, events: Sequence[Incoming], *, request_id: str = "", run_stages: bool = False
@@ -90,10 +97,13 @@ class Intake:
         named = self._name(events, request_id)
         known = await self._known(gate, events, named, request_id, digest)
         outcomes = gate.gate.judge_many([event.raw for event in events])
+        healthy = OutcomeKind.HEALTHY
         results = [
-            known.get(event_id) or _result(event_id, event, outcome)
-            for event_id, event, outcome in zip(named, events, outcomes, strict=True)
+            EventResult(healthy, event_id, outcome.raw) if outcome.kind is healthy else _result(event_id, outcome)
+            for event_id, outcome in zip(named, outcomes, strict=True)
         ]
+        if known:
+            results = [known.get(result.event_id, result) for result in results]
         run_id = ""
         if run_stages and gate.stream.consumer:
             run_id = await self._run(gate, results)
@@ -127,6 +137,8 @@ class Intake:
             )
             for event_id, failure in zip(named, failures, strict=True)
         ]
+        if stream_id not in self._held:
+            await self._load(stream_id)
         before = self.held(stream_id)
         await self._settle(gate, events, results, request_id=request_id, digest=digest, run_id="", known={})
         return self.held(stream_id) - before
@@ -144,13 +156,16 @@ class Intake:
         """
         journal, stream_id = self._storage.journal, gate.stream.stream_id
         if stream_id not in self._held:
-            self._held[stream_id] = await self._storage.journaled(journal.count_held, stream_id=stream_id)
+            await self._load(stream_id)
+        if stream_id in self._clean:
+            return {}  # it never held an event, so none of these, and no request that it would remember
+        remembered = None
         if request_id:
             remembered = await self._storage.journaled(journal.request_digest, request_id)
             if remembered is not None and remembered != digest:
                 raise RequestIdReused(request_id)
-        # The ids of a batch without a request id and without own ids are new by construction.
-        if not request_id and not any(event.event_id for event in events):
+        # Derived ids are new unless their request held something before: it would be remembered with what it held.
+        if remembered is None and not any(event.event_id for event in events):
             return {}
         held = await self._storage.journaled(journal.known_events, stream_id, named)
         return {
@@ -164,6 +179,14 @@ class Intake:
             )
             for event_id, event in held.items()
         }
+
+    async def _load(self, stream_id: str) -> None:
+        """Reads the stream's counts, once."""
+        count = self._storage.journal.count_held
+        self._held[stream_id] = await self._storage.journaled(count, stream_id=stream_id)
+        gone = await self._storage.journaled(count, stream_id=stream_id, state=HeldState.REDRIVEN)
+        if not self._held[stream_id] and not gone:
+            self._clean.add(stream_id)
 
     async def _run(self, gate: StreamGate, results: list[EventResult]) -> str:
         """Runs what passed through the consumer's stages; what fails there becomes quarantined."""
@@ -226,6 +249,7 @@ class Intake:
             limit = gate.stream.policy.max_quarantined
             if self.held(stream_id) + len(held) > limit:
                 raise QuarantineFull(stream_id, limit)
+            self._clean.discard(stream_id)
             faultpoints.hit("intake.before_hold")
             done = await self._storage.journaled(self._storage.journal.hold, held, request_id=request_id, digest=digest)
             faultpoints.hit("intake.after_hold")
@@ -301,10 +325,8 @@ def _digest(stream_id: str, events: Sequence[Incoming]) -> str:
     return digest.hexdigest()
 
 
-def _result(event_id: str, event: Incoming, outcome: Outcome) -> EventResult:
-    """The gate's outcome of an event as a result."""
-    if outcome.kind is OutcomeKind.HEALTHY:
-        return EventResult(OutcomeKind.HEALTHY, event_id, event.raw)
+def _result(event_id: str, outcome: Outcome) -> EventResult:
+    """The gate's outcome of an event that is not healthy as a result."""
     if outcome.kind is OutcomeKind.HEALED:
         return EventResult(OutcomeKind.HEALED, event_id, outcome.raw, outcome.adapter_id, outcome.revision)
     return EventResult(

@@ -203,7 +203,6 @@ class Runtime:
             for stream in page:
                 gate = await self.gates.refresh(stream.stream_id)
                 held = await self.storage.journaled(journal.count_held, stream_id=stream.stream_id)
-                self.intake.set_held(stream.stream_id, held)
                 if stream.learned:
                     self._tasks.spawn(f"prepare/{stream.stream_id}", self.analyst.prepare(stream.stream_id))
                 if held and gate.adapters:

@@ -146,7 +146,7 @@ class Streams:
         self._gates.forget(stream_id)
         self._detector.forget(stream_id)
         self._taught.discard(stream_id)
-        self._intake.set_held(stream_id, 0)
+        self._intake.forget(stream_id)
 
     async def learn(
         self, stream_id: str, events: Sequence[bytes] = (), *, append: bool = False, actor: str = ""
