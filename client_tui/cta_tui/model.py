@@ -332,7 +332,7 @@ def _incidents(model: Model, message: messages.IncidentsCame) -> Model:
         model,
         incidents={each.incident_id: each for each in kept},
         reports={key: found for key, found in model.reports.items() if key in names},
-        marks=tuple(sorted(marks, key=lambda mark: mark.second))[-60:],
+        marks=tuple(sorted(marks, key=lambda mark: (mark.second, mark.sign != "▼", mark.sign)))[-60:],
         synced=message.current or model.synced,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cta_tui.ink import Drawing, Line, Span
+from cta_tui.ink import Drawing, Line, Span, fit
 from cta_tui.model import Bucket, Model
 from cta_tui.words import BLOCKS, count
 
@@ -21,7 +21,7 @@ def draw(model: Model, width: int, height: int) -> Drawing:
     whole = history[:-1] or history
     most = max((each.good + each.bad for each in whole), default=0.0) or 1.0
     start = " " * (cells - len(whole))
-    lines: list[Line] = [_legend(whole)]
+    lines: list[Line] = [fit(_legend(whole), width)]
     for row in range(rows, 0, -1):
         label = (
             count(most).rjust(LABEL - 1) if row == rows else ("0".rjust(LABEL - 1) if row == 1 else " " * (LABEL - 1))

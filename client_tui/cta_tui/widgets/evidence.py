@@ -35,5 +35,5 @@ def _notes(title: str, notes: list[tuple[str, str, str, str]], width: int) -> li
         return []
     lines: list[Line] = [(Span(f" {title}", "quiet strong"),)]
     for name, text, more, style in notes:
-        lines += named(name, f"{text}  ({more})" if more else text, width, style=style, column=6)
+        lines += named(name, f"{text} ({more})" if more else text, width, style=style, column=6)
     return lines
