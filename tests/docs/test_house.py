@@ -15,7 +15,9 @@ LONGEST = 500
 """Lines of a module. Beyond it a module has more than one subject, or a reason below."""
 
 LONG = {
+    "core/cta_core/diagnosis/lexicon.py": "words and their groups: data, which one place holds best",
     "tests/driftgen/changes.py": "a catalogue of generated drifts, a function each, read one at a time",
+    "tests/driftgen/populations.py": "a catalogue of populations, field by field, read one at a time",
 }
 """Longer modules, each with its reason."""
 

@@ -22,6 +22,7 @@ from cta_client.cli.settings import names
 from cta_core.adapter.file import load as load_adapter
 from cta_core.adapter.guard import Test
 from cta_core.adapter.steps import KINDS
+from cta_core.stream import CanaryPolicy
 from cta_server.config import config_reference
 from cta_server.config import load as load_config
 from cta_server.rpc.admission import GROUPS
@@ -126,6 +127,16 @@ def test_every_key_of_the_configuration_is_told() -> None:
 def test_every_setting_of_a_stream_is_told() -> None:
     """What `--set` takes stands in the page of the policy."""
     assert [name for name in names() if f"| `{name}` |" not in page("policy")] == []
+
+
+def test_the_events_that_a_canary_needs_are_those_that_it_asks_for() -> None:
+    """The table of sample sizes is what the policy derives."""
+    rows = re.findall(r"^\| ([\d.]+) % \| (\d+) \| (\d+) \| (\d+) \|$", page("policy"), re.MULTILINE)
+    assert len(rows) == 4
+    for rate, *counts in rows:
+        for sureness, count in zip((0.90, 0.95, 0.99), counts, strict=True):
+            policy = CanaryPolicy(max_error_rate=float(rate) / 100, sureness=sureness)
+            assert policy.smallest_sample() == int(count), (rate, sureness)
 
 
 def test_every_limit_is_told_with_its_calls() -> None:
