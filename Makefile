@@ -50,12 +50,10 @@ proto-check: $(GEN)/.ready
 	@PATH="$(CURDIR)/$(GEN)/bin:$$PATH" $(GEN)/bin/python tools/generate.py --check
 
 docs: setup  ## the generated parts of docs/ anew from the code
-	@$(BIN)/python tools/cli_docs.py
-	@$(BIN)/python tools/docs.py
+	@for tool in tools/*docs.py; do $(BIN)/python $$tool || exit 1; done
 
 docs-check: setup
-	@$(BIN)/python tools/cli_docs.py --check
-	@$(BIN)/python tools/docs.py --check
+	@for tool in tools/*docs.py; do $(BIN)/python $$tool --check || exit 1; done
 
 bench: setup  ## the loop's and the gate's figures, as ratios within one run
 	@$(BIN)/python -m benchmarks
