@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import gate_rpc, loop, store
+from benchmarks import gate, gate_rpc, loop, store
 
-PARTS = {"gate": gate_rpc.measure, "loop": loop.measure, "store": store.measure}
+PARTS = {"ways": gate.measure, "gate": gate_rpc.measure, "loop": loop.measure, "store": store.measure}
 
 
 def main() -> int:

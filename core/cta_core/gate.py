@@ -60,8 +60,10 @@ class ActiveAdapter(msgspec.Struct, frozen=True, kw_only=True):
     program: Program
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one event."""
+
+    # Without gc the collector need not walk the outcomes of a batch: nothing in them can lead back to them.
 
     kind: OutcomeKind
     raw: bytes
