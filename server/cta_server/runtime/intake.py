@@ -8,15 +8,14 @@ a retry nor a restart turns one event into two. Called by the EventService, by s
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 
 from cta_core.gate import Outcome, OutcomeKind
 from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
 from cta_core.run import Run
 from cta_core.stream import Stream
 from cta_server.runtime import faultpoints
+from cta_server.runtime.answers import Answers
 from cta_server.runtime.batch import BatchResult, EventResult, Incoming, ReportedFailure
 from cta_server.runtime.detector import Detector, adapter_key, gate_key, stage_key
 from cta_server.runtime.errors import QuarantineFull, RequestIdReused
@@ -27,11 +26,6 @@ from cta_server.runtime.recorder import Recorder
 from cta_server.runtime.stages.pool import StagePool
 from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
-
-REMEMBERED_REQUESTS: Final = 1024
-"""Answers kept in memory for retries. A client retries within seconds; at 300 batches a second this is three seconds'
-worth, and every request that held an event is in the journal anyway."""
-
 
 Opener = Callable[[Stream, str, str], Awaitable[None]]
 """Opens an incident: stream, failure key, headline. The healer is one."""
@@ -53,7 +47,7 @@ class Intake:
     ) -> None:
         self._storage, self._gates, self._detector, self._hub = storage, gates, detector, hub
         self._ids, self._stages, self._clock = ids, stages, clock
-        self._answers: OrderedDict[str, tuple[str, BatchResult]] = OrderedDict()
+        self._answers = Answers()
         self._held: dict[str, int] = {}
         self._clean: set[str] = set()
         """Streams that never held an event: the hot path asks the journal nothing about them."""
@@ -87,15 +81,10 @@ class Intake:
         accepted.
         """
         gate = await self._gates.get(stream_id)
-        digest = _digest(stream_id, events) if request_id else ""
-        if request_id:
-            answer = self._answers.get(request_id)
-            if answer is not None:
-                if answer[0] != digest:
-                    raise RequestIdReused(request_id)
-                return answer[1]
+        if request_id and (answer := self._answers.find(request_id, stream_id, events)) is not None:
+            return answer
         named = self._name(events, request_id)
-        known = await self._known(gate, events, named, request_id, digest)
+        known = await self._known(gate, events, named, request_id)
         outcomes = gate.gate.judge_many([event.raw for event in events])
         healthy = OutcomeKind.HEALTHY
         results = [
@@ -107,12 +96,10 @@ class Intake:
         run_id = ""
         if run_stages and gate.stream.consumer:
             run_id = await self._run(gate, results)
-        await self._settle(gate, events, results, request_id=request_id, digest=digest, run_id=run_id, known=known)
+        await self._settle(gate, events, results, request_id=request_id, run_id=run_id, known=known)
         batch = BatchResult(tuple(results), gate.revision, run_id)
         if request_id:
-            self._answers[request_id] = (digest, batch)
-            if len(self._answers) > REMEMBERED_REQUESTS:
-                self._answers.popitem(last=False)
+            self._answers.keep(request_id, stream_id, events, batch)
         return batch
 
     async def report_failures(
@@ -121,10 +108,9 @@ class Intake:
         """Holds events on which a consumer outside raised; returns how many were new. Raises as `process` does."""
         gate = await self._gates.get(stream_id)
         events = [failure.event for failure in failures]
-        digest = _digest(stream_id, events) if request_id else ""
         if request_id:
             known = await self._storage.journaled(self._storage.journal.request_digest, request_id)
-            if known is not None and known != digest:
+            if known is not None and known != _digest(stream_id, events):
                 raise RequestIdReused(request_id)
         named = self._name(events, request_id)
         results = [
@@ -140,7 +126,7 @@ class Intake:
         if stream_id not in self._held:
             await self._load(stream_id)
         before = self.held(stream_id)
-        await self._settle(gate, events, results, request_id=request_id, digest=digest, run_id="", known={})
+        await self._settle(gate, events, results, request_id=request_id, run_id="", known={})
         return self.held(stream_id) - before
 
     def _name(self, events: Sequence[Incoming], request_id: str) -> list[str]:
@@ -149,7 +135,7 @@ class Intake:
         return [event.event_id or f"{base}-{index}" for index, event in enumerate(events)]
 
     async def _known(
-        self, gate: StreamGate, events: Sequence[Incoming], named: Sequence[str], request_id: str, digest: str
+        self, gate: StreamGate, events: Sequence[Incoming], named: Sequence[str], request_id: str
     ) -> dict[str, EventResult]:
         """Events of the batch that are or were in the quarantine: they are answered as held and never handed back
         twice.
@@ -162,7 +148,7 @@ class Intake:
         remembered = None
         if request_id:
             remembered = await self._storage.journaled(journal.request_digest, request_id)
-            if remembered is not None and remembered != digest:
+            if remembered is not None and remembered != _digest(stream_id, events):
                 raise RequestIdReused(request_id)
         # Derived ids are new unless their request held something before: it would be remembered with what it held.
         if remembered is None and not any(event.event_id for event in events):
@@ -234,7 +220,6 @@ class Intake:
         results: Sequence[EventResult],
         *,
         request_id: str,
-        digest: str,
         run_id: str,
         known: dict[str, EventResult],
     ) -> None:
@@ -251,6 +236,7 @@ class Intake:
                 raise QuarantineFull(stream_id, limit)
             self._clean.discard(stream_id)
             faultpoints.hit("intake.before_hold")
+            digest = _digest(stream_id, events) if request_id else ""
             done = await self._storage.journaled(self._storage.journal.hold, held, request_id=request_id, digest=digest)
             faultpoints.hit("intake.after_hold")
             self._held[stream_id] = self.held(stream_id) + done.new
