@@ -1,7 +1,8 @@
 """Answers to recent requests, so that a retry gets the same one: bounded in number and in bytes.
 
-A client retries within seconds; what must hold for longer (a request that held an event) is in the journal. A repeat is told
-from a reused id by comparing the events themselves, which costs nothing until an id is seen again. Used by the intake.
+A client retries within seconds; what must hold for longer (a request that held an event) is in the journal. A repeat is
+told from a reused id by comparing the events themselves, which costs nothing until an id is seen again. Used by the
+intake.
 """
 
 from __future__ import annotations
