@@ -31,6 +31,7 @@ def diagnose(
     *,
     options: Options = DEFAULTS,
     hints: Sequence[Program] = (),
+    alike: Sequence[Program] = (),
 ) -> Report:
     """The report on what differs and the adapter that mends it.
 
@@ -41,12 +42,14 @@ def diagnose(
         options: Bars and limits.
         hints: Adapters that healed alike incidents, most likely first. One that explains everything is proposed without
             the deep search; it is judged by the same evidence as any other.
+        alike: Adapters that healed other streams, bound to this one's fields; judged in the same way, and taken only
+            if one alone explains everything.
     """
     healthy = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
     if not healthy.events or not drifted:
         return Report(decision=Decision.QUIET, baseline_count=len(healthy.events), drifted_count=len(drifted))
-    if hints:
-        report = recall(healthy, drifted, contract, hints)
+    if hints or alike:
+        report = recall(healthy, drifted, contract, hints, alike)
         if report is not None:
             return report
     case = prepare(healthy, drifted, contract)

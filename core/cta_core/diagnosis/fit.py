@@ -45,6 +45,8 @@ def fit(target: View, given: View, *, loose: bool = False) -> Fit:
     if refused > REFUSED_LIMIT * given.total:
         return Fit(score=0.0, conflicts=("most values are refused",))
     if not given.solid:
+        if not target.solid:
+            return Fit(score=0.6, facts=("null in every event, before and now",))
         return Fit(score=0.3 if target.nulls else 0.0, conflicts=() if target.nulls else ("only nulls",))
     if not target.solid:
         # The field was null in every healthy event: nothing says what its values look like.

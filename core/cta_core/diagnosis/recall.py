@@ -72,8 +72,13 @@ def recall(
     drifted: Sequence[dict[str, Any]],
     contract: Contract | None,
     hints: Sequence[Program],
+    alike: Sequence[Program] = (),
 ) -> Report | None:
-    """The report with the first remembered adapter that explains everything; None where none does."""
+    """The report with the first remembered adapter that explains everything; None where none does.
+
+    `alike` were written for other fields and bound to these: they are asked after the others, and one is taken only
+    if it is the only one that explains everything.
+    """
     declared = contract is not None
     rules = contract if contract is not None else healthy.learned
     promises = Promises(rules.schema if declared else None)
@@ -86,18 +91,26 @@ def recall(
         for breach in rules.violations(event):
             key = (starred(breach.path), breach.rule)
             broken[key] = broken.get(key, 0) + 1
-    for program in hints:
+
+    def judged(program: Program) -> Report | None:
         try:
             trial = try_out(program, drifted, rules)
         except InvalidProgram:
-            continue
+            return None
         checked = _explains(program, trial, healthy, promises, {path for path, _ in broken}, len(drifted))
         if checked is None:
-            continue
+            return None
         proof = prove(program, trial, healthy.events, drifted, rules, (), (), MAX_HELD)
-        if all(check.passed for check in proof):
-            return _report(program, trial, healthy, drifted, broken, checked, proof, total)
-    return None
+        if not all(check.passed for check in proof):
+            return None
+        return _report(program, trial, healthy, drifted, broken, checked, proof, total)
+
+    for program in hints:
+        report = judged(program)
+        if report is not None:
+            return report
+    bound = [report for report in map(judged, alike) if report is not None]
+    return bound[0] if len(bound) == 1 else None
 
 
 def _explains(

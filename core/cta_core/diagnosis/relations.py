@@ -25,6 +25,10 @@ MAX_ANCHORS = 48
 MAX_KEYS = 60
 """Fields looked at as keys of others, in the order of the event: keys stand in front."""
 
+DECIDED = 0.7
+"""Share of agreement below which values are not those of the same keys: where a key decides, the right field agrees in
+nearly all events, and another one only as often as chance has it."""
+
 CLIP = 6.0
 """Most log-odds that one kind of relation may add: fields hang together, so their facts are not independent."""
 
@@ -218,7 +222,8 @@ class Relations:
             ratio = (np.minimum(alone**2, 80.0) - np.minimum(same**2, 80.0)) / 2
             ratio = np.where(np.sign(theirs) == np.sign(mine), ratio, -np.abs(ratio))
             best = int(np.argmax(np.where(strong, ratio, -np.inf)))
-            gain = float(np.clip(ratio[best], -CLIP, CLIP))
+            # The best of several is better by chance alone, by about the log of their number.
+            gain = float(np.clip(ratio[best] - math.log(1 + int(strong.sum())), -CLIP, CLIP))
             if gain > support:
                 support = gain
                 facts.append(
@@ -372,7 +377,7 @@ class Relations:
                     keyed=True,
                     facts=(f"{share:.0%} of {hits + misses} values are those known for the same {path}",),
                 )
-            if share < 0.3:
+            if share < DECIDED:
                 return Relation(
                     conflicts=(f"{misses} of {hits + misses} values differ from those known for the same {path}",),
                     likelihood=-12.0,

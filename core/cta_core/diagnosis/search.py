@@ -61,6 +61,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             or self.name.score >= KNOWN_NAME
             or self.fit.support >= 1.5
             or self.relation.support >= 2.5
+            or (self.siblings and self.name.score >= 0.3 and self.fit.score >= 0.9)
             or self.fit.support + self.relation.support + 2 * self.name.score >= 2.5
         )
 

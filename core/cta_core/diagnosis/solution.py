@@ -6,6 +6,7 @@ decides: heal only if every serious finding is explained, nothing vetoes, and th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,15 +14,16 @@ import msgspec
 import numpy as np
 
 from cta_core.adapter.program import Program
-from cta_core.adapter.steps import AnyStep, Default
+from cta_core.adapter.steps import AnyStep, Default, EnumMap, Scale
 from cta_core.diagnosis.assemble import Part, assemble
 from cta_core.diagnosis.candidates.dates import Witness
 from cta_core.diagnosis.case import Case, Options
-from cta_core.diagnosis.compounds import Compound, copies, merges, splits
+from cta_core.diagnosis.compounds import Compound, copies, derived, merges, splits
 from cta_core.diagnosis.conditions import condition_for
 from cta_core.diagnosis.decide import Choice, decide
 from cta_core.diagnosis.formats import ZONED
 from cta_core.diagnosis.keyed import keyed_ratio
+from cta_core.diagnosis.lexicon import UNIT_WORDS
 from cta_core.diagnosis.names import compare
 from cta_core.diagnosis.relations import Anchor, Relations, by_row
 from cta_core.diagnosis.report import Decision, Method, Severity
@@ -87,9 +89,23 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         for path, view in targets.items()
         if path in open_paths or (path in choices and _weak(choices[path], options, bool(open_paths)))
     }
-    for compound in _compounds(weak, pool, case, searcher, serious, options):
-        joint.append(compound)
-        _displace(compound, choices, open_paths)
+    found_together = _compounds(weak, pool, case, searcher, serious, options)
+    if found_together:
+        joint.extend(found_together)
+        taken = {path for one in found_together for path in one.part.targets}
+        used = {path for one in found_together for path in one.part.sources}
+        # What the joint parts explain is out of the game: the others choose again among what is left.
+        left = {
+            path: [row for row in rows if row.source not in used]
+            for path, rows in candidates.items()
+            if path not in taken
+        }
+        choices = decide(left, targets, searcher)
+        open_paths = _left_open(serious, explained | taken, choices, options)
+    choices = _with_unit_labels(choices)
+    omitted = _omitted_nulls(case, serious, choices)
+    open_paths = [path for path in open_paths if path not in omitted]
+    constants.update(dict.fromkeys(omitted))
     parts = [one.part for one in joint]
     for target, choice in choices.items():
         source, recipe = choice.candidate.source, choice.candidate.recipe
@@ -189,15 +205,49 @@ def _left_open(
     return open_paths
 
 
-def _displace(compound: Compound, choices: dict[str, Choice], open_paths: list[str]) -> None:
-    """Takes the compound's fields and sources away from single choices."""
-    for path in compound.part.targets:
-        choices.pop(path, None)
-        if path in open_paths:
-            open_paths.remove(path)
-    for path in [path for path, choice in choices.items() if choice.candidate.source in compound.part.sources]:
-        choices.pop(path)
-        open_paths.append(path)
+def _omitted_nulls(case: Case, serious: Sequence[Finding], choices: dict[str, Choice]) -> list[str]:
+    """Nullable fields whose nulls are not sent any more: absent now about as often as they were null."""
+    healthy, drifted = case.level.healthy, case.level.drifted
+    found: list[str] = []
+    suspects = [finding.path for finding in serious if finding.rule == "partly gone"]
+    for path in (*suspects, *choices):
+        promise = case.inner.of(path)
+        if "null" not in promise.types or not case.inner.needed(path) or "*" in path:
+            continue
+        view = View.of(healthy.columns[path])
+        choice = choices.get(path)
+        column = drifted.columns.get(path)
+        here = choice.candidate.recipe.view if choice is not None else View.of(column) if column is not None else None
+        if here is None or here.nulls or not view.nulls or view.total < healthy.count:
+            continue
+        before, now = view.nulls / view.total, 1 - here.total / drifted.count
+        pooled = (before * view.total + now * drifted.count) / (view.total + drifted.count)
+        spread = math.sqrt(max(pooled * (1 - pooled), 1e-6) * (1 / view.total + 1 / drifted.count))
+        if now > 0 and abs(before - now) < 4 * spread:
+            found.append(path)
+    return found
+
+
+def _with_unit_labels(choices: dict[str, Choice]) -> dict[str, Choice]:
+    """A unit's name may change where a number of the same incident changes by just that factor: `s` for `ms` with x 1000."""
+    factors = [
+        step.numerator / step.denominator
+        for choice in choices.values()
+        for step in choice.candidate.recipe.steps
+        if isinstance(step, Scale) and not step.offset and not choice.vetoes
+    ]
+    made = dict(choices)
+    for path, choice in choices.items():
+        steps = choice.candidate.recipe.steps
+        if not choice.vetoes or len(steps) != 1 or not isinstance(steps[0], EnumMap) or len(steps[0].entries) != 1:
+            continue
+        entry = steps[0].entries[0]
+        new, old = UNIT_WORDS.get(str(entry.source).lower()), UNIT_WORDS.get(str(entry.target).lower())
+        if new is None or old is None or new[0] != old[0]:
+            continue
+        if any(math.isclose(factor, new[1] / old[1], rel_tol=1e-9) for factor in factors):
+            made[path] = msgspec.structs.replace(choice, vetoes=())
+    return made
 
 
 def _weak(choice: Choice, options: Options, some_open: bool) -> bool:
@@ -226,6 +276,7 @@ def _compounds(
     changed = {finding.path for finding in serious}
     found = [
         *copies(lacking, case.level.healthy, case.level.drifted, changed),
+        *derived(lacking, case.level.healthy, case.level.drifted, changed),
         *splits(lacking, fresh, searcher),
         *merges(lacking, fresh, searcher),
     ]

@@ -209,8 +209,9 @@ def _offset(source: View, times: Floats, target: View, style: Style, witnesses: 
         pause = max(1.5 * float(np.max(np.diff(good)[-30:])), 60.0)
         gap = float(here[0] - good[-1])
         fitting = [offset for offset in OFFSETS if -1.0 <= gap - offset <= pause]
-        if len(fitting) == 1:
-            return _zone_text(fitting[0]), "the times go on where the healthy ones ended"
+        if fitting == [0]:
+            # Another offset could be a pause between the two files as well; that needs a witness.
+            return _zone_text(0), "the times go on where the healthy ones ended"
     # The daily rhythm: shops and offices sleep at one time only.
     days = min(float(np.ptp(good)), float(np.ptp(here))) / 86400 if len(good) and len(here) else 0.0
     if len(good) >= 100 and len(here) >= 60 and days >= 3:
