@@ -36,8 +36,8 @@ STREAK: Final = 8
 half, once in 256 events), and a stream that drifts as a whole pays for the wrong order only eight times."""
 
 PATIENCE: Final = 200
-"""Events in a row that an adapter's lane left to the general way before it is not tried any more: they have something,
-a field that the contract does not name, that all events of the stream have."""
+"""Events that the general way heals in a row before the fast ways are tried again: they have something that keeps them
+from the typed lane, a field that the contract does not name, and trying costs a quarter of healing."""
 
 
 class OutcomeKind(StrEnum):
@@ -86,11 +86,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class _Healer:
     """A compiled adapter with its names."""
 
-    __slots__ = ("adapter_id", "compiled", "missed", "revision", "way")
+    __slots__ = ("adapter_id", "compiled", "revision")
 
     def __init__(self, active: ActiveAdapter) -> None:
-        self.way: Way | None = None
-        self.missed = 0
         self.adapter_id = active.adapter_id
         self.revision = active.revision
         self.compiled: CompiledAdapter = compile_program(active.program)
@@ -123,8 +121,10 @@ class Gate:
         self.contract = contract
         self.limits = limits
         self._healers = tuple(_Healer(active) for active in sorted(adapters, key=lambda active: -active.revision))
-        self._ways = tuple(self._fast_ways())
+        self._accept = self._accept_way()
+        self._ways = (*((self._accept,) if self._accept else ()), *self._lanes())
         self._streak = 0
+        self._general = 0
 
     def judge_many(self, raws: Iterable[bytes]) -> list[Outcome]:
         """The outcome of each event, in order."""
@@ -133,7 +133,7 @@ class Gate:
 
     def judge(self, raw: bytes) -> Outcome:
         """The outcome of one event."""
-        if len(raw) <= self.limits.max_bytes:
+        if self._general < STREAK and len(raw) <= self.limits.max_bytes:
             ways = self._ways
             for way in ways:
                 outcome = way(raw)
@@ -142,8 +142,12 @@ class Gate:
                         self._streak = 0
                     else:
                         self._prefer(way)
+                    self._general = 0
                     return outcome
-        return self._judge(raw)
+        outcome = self._judge(raw)
+        # While the general way heals event after event, the fast ways would only be asked in vain.
+        self._general = (self._general + 1) % PATIENCE if outcome.kind is OutcomeKind.HEALED else 0
+        return outcome
 
     def _prefer(self, way: Way) -> None:
         """Ask a way first once it, or others behind the first, answered some events in a row."""
@@ -152,23 +156,32 @@ class Gate:
             self._streak = 0
             self._ways = (way, *(other for other in self._ways if other is not way))
 
-    def _fast_ways(self) -> Iterator[Way]:
+    def _accept_way(self) -> Way | None:
+        # A guard that no healthy event can satisfy need not be asked about one: then the cheap accept may go first.
+        if self.contract is None or self.contract.fast is None:
+            return None
+        if not all(rules_out(self.contract.schema, healer.guard) for healer in self._healers):
+            return None
+        return _accept_way(self.contract.fast, self.limits.max_depth)
+
+    def _lanes(self) -> Iterator[Way]:
         if self.contract is None or self.contract.fast is None:
             return
-        # A guard that no healthy event can satisfy need not be asked about one: then the cheap accept may go first.
-        if all(rules_out(self.contract.schema, healer.guard) for healer in self._healers):
-            yield _accept_way(self.contract.fast, self.limits.max_depth)
         for index, healer in enumerate(self._healers[:MAX_LANES]):
             lane = lane_for(self.contract.fast.shape, healer.compiled.program)
             if lane is not None and all(lane.excludes(newer.guard) for newer in self._healers[:index]):
-                healer.way = _lane_way(lane, healer, self.limits.max_depth)
-                yield healer.way
+                yield _lane_way(lane, healer, self.limits.max_depth)
 
     def _judge(self, raw: bytes) -> Outcome:
         """The general way: decode, ask the guards, heal, ask the contract."""
         try:
             event = decode(raw, self.limits)
         except EventUnreadable as refused:
+            # A number that no double holds, in a field that the contract does not name: it cannot be decoded, and need
+            # not.
+            outcome = self._accept(raw) if self._accept and refused.code == HeldReason.MALFORMED else None
+            if outcome is not None:
+                return outcome
             return Outcome(
                 kind=OutcomeKind.QUARANTINED, raw=raw, reason=HeldReason(refused.code), message=refused.reason
             )
@@ -193,16 +206,7 @@ class Gate:
             )  # fmt: skip
         if self.contract is not None and not self.contract.holds(healed):
             return _broken(raw, self.contract.violations(healed), healer)
-        if healer.way is not None:
-            self._missed(healer)
         return healer.healed(result)
-
-    def _missed(self, healer: _Healer) -> None:
-        """Give a lane up that leaves all its events to the general way."""
-        healer.missed += 1
-        if healer.missed >= PATIENCE:
-            self._ways = tuple(way for way in self._ways if way is not healer.way)
-            healer.way = None
 
 
 def _accept_way(fast: FastAccept, max_depth: int) -> Way:
@@ -215,10 +219,7 @@ def _lane_way(lane: Lane, healer: _Healer, max_depth: int) -> Way:
 
     def way(raw: bytes) -> Outcome | None:
         result = heal(raw, max_depth)
-        if result is None:
-            return None
-        healer.missed = 0
-        return healed(result)
+        return None if result is None else healed(result)
 
     return way
 

@@ -184,16 +184,25 @@ def test_a_refused_event_leaves_no_trace() -> None:
     assert gate.judge(b'{"id":"a","amt":1999}') == before
 
 
-def test_a_lane_that_never_fits_is_given_up_and_nothing_changes() -> None:
-    """Events with a field that the contract does not name are healed all the time, before and after their lane is
-    left.
-    """
+def test_events_that_no_lane_takes_are_healed_all_the_time() -> None:
+    """Whether the fast ways are tried or left out for a while, an event has the same outcome."""
     gate = Gate(CONTRACT, [active(RENAMED)])
-    raw = b'{"id":"a","amt":1999,"more":1}'
-    outcomes = gate.judge_many([raw] * (PATIENCE + 5))
+    odd, usual, old = b'{"id":"a","amt":1999,"more":1}', b'{"id":"a","amt":1999}', b'{"id":"a","amount":19.99}'
+    outcomes = gate.judge_many([odd] * (2 * PATIENCE + STREAK))
     assert all(outcome == outcomes[0] for outcome in outcomes)
-    assert len(gate._ways) == 1
-    assert decode(gate.judge(b'{"id":"a","amt":1999}').raw) == {"id": "a", "amount": 19.99}
+    assert decode(gate.judge(usual).raw) == {"id": "a", "amount": 19.99}
+    assert gate.judge(old) == Outcome(kind=HEALTHY, raw=old)
+    assert gate.judge(odd) == outcomes[0]
+
+
+def test_a_number_that_nobody_asks_for_may_be_of_any_size() -> None:
+    """A number beyond a double, where the contract names no field, makes no difference, whichever way is asked."""
+    gate = Gate(CONTRACT, [active(RENAMED)])
+    raw = b'{"id":"a","amount":1,"x":1e999}'
+    gate.judge_many([b'{"id":"a","amt":1999,"more":1}'] * STREAK)
+    assert gate.judge(raw) == gate._judge(raw) == Outcome(kind=HEALTHY, raw=raw)
+    assert gate.judge(b'{"id":"a","amount":1e999}').kind is QUARANTINED
+    assert Gate(CONTRACT).judge(raw).kind is HEALTHY
 
 
 def test_the_order_of_the_ways_follows_the_stream() -> None:
