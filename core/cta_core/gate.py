@@ -122,7 +122,7 @@ class Gate:
         self.limits = limits
         self._healers = tuple(_Healer(active) for active in sorted(adapters, key=lambda active: -active.revision))
         self._accept = self._accept_way()
-        self._ways = (*((self._accept,) if self._accept else ()), *self._lanes())
+        self._ways: tuple[Way, ...] = (*((self._accept,) if self._accept else ()), *self._lanes())
         self._streak = 0
         self._general = 0
 
