@@ -14,10 +14,11 @@ from typing import Any
 
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract
+from cta_core.diagnosis.assemble import is_below
 from cta_core.diagnosis.case import Baseline, Options, prepare
 from cta_core.diagnosis.explain import explain
 from cta_core.diagnosis.recall import recall
-from cta_core.diagnosis.report import Decision, Report
+from cta_core.diagnosis.report import Decision, Report, Severity
 from cta_core.diagnosis.solution import solve
 from cta_core.diagnosis.symptoms import findings
 
@@ -60,6 +61,15 @@ def diagnose(
         whole = prepare(healthy, drifted, contract, parted=False)
         also = findings(whole.level.healthy, whole.level.drifted, whole.inner, whole.broken)
         second = solve(whole, also, options)
-        if second.decision is Decision.HEAL:
+        touched = {path for step in second.steps for path in (*step.reads(), *step.writes())}
+        missed = [
+            one for one in found if (one.severity is Severity.BREAK or one.doubt) and not touches(touched, one.path)
+        ]
+        if second.decision is Decision.HEAL and not missed:
             case, found, solution = whole, also, second
     return explain(case, found, solution, options)
+
+
+def touches(paths: set[str], path: str) -> bool:
+    """Is a field, or something above or below it, among the paths?"""
+    return any(is_below(path, one) or is_below(one, path) for one in paths)

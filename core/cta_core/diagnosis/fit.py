@@ -220,6 +220,9 @@ def _texts(target: View, given: View, loose: bool) -> Fit:
             elif masks < 0.15 and len(target.masks) <= 12 and family not in ("word", "text", "integer"):
                 support += 0.6
         score *= 1 - 0.5 * max(0.0, length)
+    if len(given.lengths) >= 12 and len(target.lengths) >= 20 and float(given.lengths[-1]) < float(target.lengths[0]):
+        conflicts.append("shorter than every healthy value")
+        score *= 0.5
     prefix = _prefix(target.texts)
     if prefix:
         if _prefix(given.texts) == prefix:
@@ -243,7 +246,7 @@ def _texts(target: View, given: View, loose: bool) -> Fit:
         if expected > 0.05 and seen > 0.5 * expected:
             support += min(4.0, 1.0 + 4.0 * seen)
             score = max(score, min(1.0, 0.6 + 0.4 * seen / max(expected, 1e-9)))
-        elif expected > 0.5 and seen < 0.1 * expected:
+        elif expected * len(given.solid) >= 8 and seen < 0.1 * expected:
             score *= 0.4
             conflicts.append("values unlike the known ones")
     if target.distinct_share > 0.98 and given.distinct_share < 0.7 and len(given.solid) >= 20:

@@ -479,8 +479,24 @@ def _labels(path: str, view: View, here: View) -> Finding | None:
             text=f"{len(gone)} frequent labels are gone",
             count=0,
         )
+    words = [value for _, value in new if isinstance(value, str) and value.isalpha()]
+    if len(words) == len(new) >= 2 and all(_respelt(word, view) for word in words):
+        return Finding(
+            path=path,
+            rule="labels",
+            severity=Severity.SILENT,
+            text=f"{len(new)} new labels are other spellings of known ones",
+            count=fresh,
+            doubt=True,
+        )
     if fresh:
         return Finding(
             path=path, rule="new label", severity=Severity.NOTICE, text=f"{len(new)} labels are new", count=fresh
         )
     return None
+
+
+def _respelt(word: str, view: View) -> bool:
+    """Is a new label a known one in other letters: `PAID` for `paid`, `H` for `hall`?"""
+    low = word.lower()
+    return any(isinstance(known, str) and known.lower().startswith(low) and known.isalpha() for _, known in view.counts)
