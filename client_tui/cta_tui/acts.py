@@ -25,7 +25,6 @@ class Reject(Act, frozen=True, kw_only=True):
 
     incident_id: str
     revision: int
-    adapter_id: str = ""
     reason: str = ""
 
 

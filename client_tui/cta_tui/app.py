@@ -166,12 +166,13 @@ class ControlRoom(App[None]):
 
     @property
     def _room(self) -> Screen[Any] | None:
-        """The screen below any dialog."""
-        return self.screen_stack[0] if self.screen_stack else None
+        """The screen below any dialog; None before it stands and while it is taken down."""
+        room = self.screen_stack[0] if self.screen_stack else None
+        return room if room is not None and room.query(Footer) and room.query("#bar") else None
 
     def _chrome(self) -> None:
         room = self._room
-        if room is None or not room.is_mounted:
+        if room is None:
             return
         guide_on = bool(self.model.story.sentence) and self.model.guide_shown
         for name in ("bar", "strip", "guide", "notice"):
@@ -183,7 +184,7 @@ class ControlRoom(App[None]):
 
     def _view(self) -> Screenful | None:
         room = self._room
-        return room.query_one(f"#{self.model.view.value}", Screenful) if room is not None and room.is_mounted else None
+        return room.query_one(f"#{self.model.view.value}", Screenful) if room is not None else None
 
     def _notice_now(self) -> Line:
         if self._frozen is not None:
@@ -433,13 +434,15 @@ class ControlRoom(App[None]):
         )
 
     async def _rehearse(self, question: plans.Confirm, rehearsal: acts.Act) -> None:
-        if self._feed is not None:
-            try:
-                words = (await self._feed.perform(rehearsal)).words
-            except acts.Failed as error:
-                self.say(str(error), "bad")
-                return
-            self._ask(question, words)
+        if self._feed is None:
+            self.say("There is no server.", "bad")
+            return
+        try:
+            words = (await self._feed.perform(rehearsal)).words
+        except acts.Failed as error:
+            self.say(str(error), "bad")
+            return
+        self._ask(question, words)
 
     def _act(self, act: acts.Act) -> None:
         self._spawn(self._perform(act))

@@ -114,16 +114,13 @@ class Calls:
                 if convert.incident(moved).state == "CANARY":
                     words = "Approved: the canary runs."
                 done = Done(words=words)
-            case acts.Reject(incident_id=key, revision=revision, reason=reason, adapter_id=adapter_id):
-                answer = await incidents.RejectFix(
-                    incident_api.RejectFixRequest(
-                        incident_id=key, expected_revision=revision, actor=self._actor, comment=reason
-                    )
+            case acts.Reject(incident_id=key, revision=revision, reason=reason):
+                # No undo: choosing the adapter again would count as approving it.
+                rejecting = incident_api.RejectFixRequest(
+                    incident_id=key, expected_revision=revision, actor=self._actor, comment=reason
                 )
-                moved = answer.incident
-                # Choosing the same adapter again brings the incident back to its canary, and so to the same question.
-                again = acts.ApplyFix(incident_id=key, revision=moved.revision, adapter_id=adapter_id)
-                done = Done(words="Rejected: the events stay held.", undo=(again,) if adapter_id else ())
+                moved = (await incidents.RejectFix(rejecting)).incident
+                done = Done(words="Rejected: the events stay held. p brings a fix again.")
             case acts.Close(incident_id=key, revision=revision):
                 closing = incident_api.ResolveIncidentRequest(
                     incident_id=key, expected_revision=revision, actor=self._actor, comment="closed in the control room"

@@ -107,7 +107,6 @@ def _reject(model: Model) -> Plan | None:
         make=lambda reason: acts.Reject(
             incident_id=incident.incident_id,
             revision=incident.revision,
-            adapter_id=incident.adapter_id,
             reason=reason,
         ),
     )
@@ -122,17 +121,32 @@ def _apply(model: Model) -> Plan | None:
     options: list[Option] = []
     for number, reading in enumerate(report.readings if report else (), 1):
         act = acts.ApplyFix(incident_id=key, revision=revision, reading=number)
-        options.append(Option(letter=str(number), text=f"reading {number}: {reading.label}", plan=Do(act=act)))
+        words = f"reading {number}: {reading.label}"
+        options.append(Option(letter=str(number), text=words, plan=_tried(incident, words, act)))
     made = [each for each in model.adapters.values() if each.stream_id == incident.stream_id and each.state != "ACTIVE"]
     mine = [each for each in made if each.incident_id == key or each.adapter_id == incident.adapter_id]
     for letter, adapter in zip("abcdefgh", mine, strict=False):
         act = acts.ApplyFix(incident_id=key, revision=revision, adapter_id=adapter.adapter_id)
         words = f"{short(adapter.adapter_id)} ({signs.sign_of(adapter.state).word}): {'; '.join(adapter.words)}"
-        options.append(Option(letter=letter, text=words, plan=Do(act=act)))
+        options.append(Option(letter=letter, text=words, plan=_tried(incident, words, act)))
     if incident.state != "AWAITING APPROVAL":
         again = acts.ApplyFix(incident_id=key, revision=revision)
         options.append(Option(letter="r", text="analyse again, and go on from there", plan=Do(act=again)))
-    return Choose(title=f"Which fix for {incident.stream_id}? Each goes to its canary.", options=tuple(options))
+    return Choose(title=f"Which fix for {incident.stream_id}?", options=tuple(options))
+
+
+def _tried(incident: facts.IncidentFact, words: str, act: Act) -> Confirm:
+    """A fix that a person chose counts as approved: when its canary passes, it goes into force."""
+    held = count(incident.held - incident.redriven)
+    return Confirm(
+        title=f"Try this fix on {incident.stream_id}?",
+        lines=(
+            words,
+            "Its canary runs first. When that passes, the fix goes into force by your word,",
+            f"and {held} held events are redriven and delivered: that cannot be taken back.",
+        ),
+        act=act,
+    )
 
 
 def _analyse(model: Model) -> Plan | None:

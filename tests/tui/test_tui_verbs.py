@@ -107,7 +107,7 @@ def test_acts_carry_the_revision_that_was_seen() -> None:
     reject = plans.plan("reject", full())
     assert isinstance(reject, plans.Write)
     assert reject.make("too odd") == acts.Reject(
-        incident_id=INCIDENT.incident_id, revision=INCIDENT.revision, adapter_id=ADAPTER.adapter_id, reason="too odd"
+        incident_id=INCIDENT.incident_id, revision=INCIDENT.revision, reason="too odd"
     )
 
 
@@ -120,7 +120,8 @@ def test_a_fix_by_hand_offers_readings_adapters_and_another_analysis() -> None:
     model = told((messages.ReportCame(report=report), messages.IncidentsCame(incidents=(stuck,))), full())
     menu = plans.plan("apply", model)
     assert isinstance(menu, plans.Choose)
-    assert [option.letter for option in menu.options] == ["1", "2", "a", "r"]
+    asked = [(option.letter, isinstance(option.plan, plans.Confirm)) for option in menu.options]
+    assert asked == [("1", True), ("2", True), ("a", True), ("r", False)]
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,14 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     right = (*link(model), Span(" "))
     if stats.halted:
         right = (Span("■ HALTED ", "bad strong reverse"), Span(" "), *right)
-    room = width - ink.size(right)
+    # A blank always stands between the two halves.
+    room = width - ink.size(right) - 1
     # Parts are left out whole, from the right, rather than cut.
     parts = tuple(left)
     while ink.size(parts) > room and any(part.text == " │ " for part in parts):
         last = max(place for place, part in enumerate(parts) if part.text == " │ ")
         parts = parts[:last]
-    gap = Span(" " * max(room - ink.size(parts), 1))
+    gap = Span(" " * max(room - ink.size(parts) + 1, 1))
     return Drawing(lines=(ink.fit((*parts, gap, *right), width),))
 
 
