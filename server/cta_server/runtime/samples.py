@@ -51,5 +51,4 @@ class Samples:
 
     async def recent(self, stream_id: str, limit: int, *, kinds: tuple[str, ...] = ()) -> list[RecordedEvent]:
         """Recent events, newest first, those included that are still on their way to the archive."""
-        await self._storage.flush()
         return await self._storage.archived(self._storage.archive.recent_events, stream_id, kinds=kinds, limit=limit)

@@ -36,7 +36,8 @@ class Storage:
         self.archive = archive
         self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._archive_thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
-        self._queue: asyncio.Queue[Callable[[], object]] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[Callable[[], object] | asyncio.Future[None]] = asyncio.Queue(QUEUE_LIMIT)
+        self._writing = False
         self._writer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,7 +49,8 @@ class Storage:
         return await asyncio.get_running_loop().run_in_executor(self._journal_thread, partial(call, *args, **kwargs))
 
     async def archived(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a method of the archive and returns its answer."""
+        """Runs a method of the archive and returns its answer; what was handed over before is written first."""
+        await self.flush()
         return await asyncio.get_running_loop().run_in_executor(self._archive_thread, partial(call, *args, **kwargs))
 
     async def archive_later(self, call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -56,13 +58,18 @@ class Storage:
         await self._queue.put(partial(call, *args, **kwargs))
 
     async def flush(self) -> None:
-        """Waits until everything that was handed over is written."""
-        await self._queue.join()
+        """Waits until everything that was handed over so far is written."""
+        if self._writer is None or (self._queue.empty() and not self._writing):
+            return
+        # A mark that the writer reaches in order; waiting for an empty queue might never end on a busy server.
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._queue.put(reached)
+        await reached
 
     async def close(self) -> None:
         """Writes what is left, then closes both ports."""
         if self._writer is not None:
-            await self._queue.join()
+            await self.flush()
             self._writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
@@ -74,10 +81,15 @@ class Storage:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            call = await self._queue.get()
+            work = await self._queue.get()
+            if isinstance(work, asyncio.Future):
+                if not work.done():  # its reader may have given up
+                    work.set_result(None)
+                continue
+            self._writing = True
             try:
-                await loop.run_in_executor(self._archive_thread, call)
+                await loop.run_in_executor(self._archive_thread, work)
             except Exception:
                 log.exception("archive write failed; recent events or a run are missing from the history")
             finally:
-                self._queue.task_done()
+                self._writing = False
