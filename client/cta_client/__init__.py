@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cta_client.channel import Client, connect
     from cta_client.errors import ClientError
+    from cta_client.guard import GuardOptions, guards
 
-__all__ = ["Client", "ClientError", "connect"]
+__all__ = ["Client", "ClientError", "GuardOptions", "connect", "guards"]
 
-_HOMES = {"Client": "cta_client.channel", "connect": "cta_client.channel", "ClientError": "cta_client.errors"}
+_HOMES = {
+    "Client": "cta_client.channel",
+    "ClientError": "cta_client.errors",
+    "GuardOptions": "cta_client.guard",
+    "connect": "cta_client.channel",
+    "guards": "cta_client.guard",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,7 @@ its rules by being declared. The calls raise `cta_client.errors`; watches that s
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ from cta.v1 import (
     system_service_pb2,
     system_service_pb2_grpc,
 )
+from cta_client.endpoint import DEFAULT_ADDRESS, Endpoint
 from cta_client.wire import Wire
 
 if TYPE_CHECKING:
@@ -54,18 +56,14 @@ if TYPE_CHECKING:
     from cta.v1.source_service_pb2_grpc import SourceServiceAsyncStub
     from cta.v1.stream_service_pb2_grpc import StreamServiceAsyncStub
     from cta.v1.system_service_pb2_grpc import SystemServiceAsyncStub
-
-DEFAULT_ADDRESS: Final = "127.0.0.1:50510"
-"""Where `cta serve` listens when nothing else is said."""
+    from cta_client.guard import GuardOptions, Guards
+    from cta_client.guard.guards import Guarding
 
 READ_SECONDS: Final = 10.0
 """Time of a read: reads take milliseconds, so ten seconds mean a server in trouble."""
 WORK_SECONDS: Final = 60.0
 """Time of other unary calls: a batch of 1000 events through three stages at the stages' own limit of 1 s each still
 takes less in all but pathological cases, and an analysis takes less than a second."""
-MESSAGE_BYTES: Final = 32 * 1024 * 1024
-"""Largest answer taken: a page of recent events can be much larger than the 8 MiB that a request may have."""
-
 FILES: Final[tuple[FileDescriptor, ...]] = (
     adapter_service_pb2.DESCRIPTOR,
     analysis_service_pb2.DESCRIPTOR,
@@ -84,8 +82,10 @@ FILES: Final[tuple[FileDescriptor, ...]] = (
 class Client:
     """One server. Use it as `async with connect(...) as client`, or call `close`."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, endpoint: Endpoint) -> None:
         self.wire = wire
+        self._endpoint = endpoint
+        self._guards: Guards | None = None
         # The stubs only ever ask their channel for callables, and the wire gives them.
         channel = cast("grpc.aio.Channel", wire)
         self.streams: StreamServiceAsyncStub = stream_service_pb2_grpc.StreamServiceStub(channel)
@@ -100,8 +100,25 @@ class Client:
         self.signatures: SignatureServiceAsyncStub = signature_service_pb2_grpc.SignatureServiceStub(channel)
         self.system: SystemServiceAsyncStub = system_service_pb2_grpc.SystemServiceStub(channel)
 
+    def guard(
+        self, stream: str, *, stage: str = "", batch: bool = False, options: GuardOptions | None = None
+    ) -> Guarding:
+        """Puts CTA-ACT in front of a handler: `@client.guard("payments")`. See `Guards.guard`."""
+        return self.guards.guard(stream, stage=stage, batch=batch, options=options)
+
+    @property
+    def guards(self) -> Guards:
+        """The guards of this connection."""
+        if self._guards is None:
+            from cta_client.guard import Guards  # noqa: PLC0415 - loads the core, which a mere client does not need
+
+            self._guards = Guards(self._endpoint)
+        return self._guards
+
     async def close(self) -> None:
-        """Ends the connection."""
+        """Ends the guards and the connection."""
+        if self._guards is not None:
+            await asyncio.to_thread(self._guards.close)
         await self.wire.close()
 
     async def __aenter__(self) -> Self:
@@ -126,25 +143,9 @@ def connect(
         tls_ca: Encrypts, trusting the certificates of this PEM file instead.
         token: Sent as a bearer token with every call.
     """
-    options: list[tuple[str, Any]] = [
-        ("grpc.service_config", json.dumps({"methodConfig": list(method_rules())})),
-        ("grpc.enable_retries", 1),
-        # Without its own pool a new channel would share the connection of the one that it replaces, half dead or not.
-        ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.max_receive_message_length", MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MESSAGE_BYTES),
-        # gRPC waits a second before its second try and up to two minutes later on; a person waits for none of these.
-        ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 1000),
-    ]
-    trusted = tls_ca.read_bytes() if tls_ca is not None else None
-
-    def dial() -> grpc.aio.Channel:
-        if tls or trusted is not None:
-            return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=options)
-        return grpc.aio.insecure_channel(address, options=options)
-
-    return Client(Wire(address, dial, token))
+    rules = json.dumps({"methodConfig": list(method_rules())})
+    endpoint = Endpoint.of(address, tls=tls, tls_ca=tls_ca, token=token, service_config=rules)
+    return Client(Wire(address, endpoint.dial, token), endpoint)
 
 
 def method_rules() -> Iterator[dict[str, Any]]:

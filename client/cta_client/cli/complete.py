@@ -16,7 +16,8 @@ from cta.v1.run_service_pb2 import ListRunsRequest
 from cta.v1.signature_service_pb2 import ListSignaturesRequest
 from cta.v1.source_service_pb2 import ListSourcesRequest
 from cta.v1.stream_service_pb2 import ListStreamsRequest
-from cta_client.channel import DEFAULT_ADDRESS, Client, connect
+from cta_client.channel import Client, connect
+from cta_client.endpoint import DEFAULT_ADDRESS
 from cta_client.errors import ClientError
 
 PATIENCE_SECONDS: Final = 1.0

@@ -16,10 +16,11 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from cta_client.channel import DEFAULT_ADDRESS, Client, connect
+from cta_client.channel import Client, connect
 from cta_client.cli.exits import Exit
 from cta_client.cli.output import Output
 from cta_client.cli.words import span
+from cta_client.endpoint import DEFAULT_ADDRESS
 from cta_client.errors import ClientError, Refused, TimedOut, Unreachable
 from cta_client.watches import Stale
 

@@ -1,0 +1,95 @@
+"""`guard`: the decorator, and the guards of one connection, one per stream.
+
+It decides when desks and links begin and end: at the first guard of a stream, and at `close`. Programs without a loop
+use `with guards(...) as cta`; `Client.guard` is the same behind `async with connect(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, cast, overload
+
+from cta_client.endpoint import DEFAULT_ADDRESS, Endpoint
+from cta_client.guard.desk import Desk
+from cta_client.guard.handler import AsyncGuarded, Guarded
+from cta_client.guard.link import Link
+from cta_client.guard.options import GuardOptions
+
+CLOSE_SECONDS: Final = 2.0
+"""How long the end waits for held events to reach the server; what does not is on disk and sent by the next process."""
+
+Result = TypeVar("Result")
+
+
+class Guards:
+    """The guards of one connection."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._desks: dict[str, tuple[Desk, Link]] = {}
+
+    def guard(
+        self, stream: str, *, stage: str = "", batch: bool = False, options: GuardOptions | None = None
+    ) -> Guarding:
+        """Decorates a handler of one stream's events.
+
+        Args:
+            stream: The stream's id.
+            stage: Names the handler in reports; empty: the function's name.
+            batch: The handler takes a list of events, and one that raises has handled none of them, unless it raises
+                `EventsFailed`.
+            options: Where files are kept, and what holds while the server is away. The first guard of a stream decides.
+
+        Raises:
+            SpoolInUse: Another process has the stream's spool.
+        """
+        return Guarding(self.desk(stream, options), stage, batch=batch)
+
+    def desk(self, stream: str, options: GuardOptions | None = None) -> Desk:
+        """The desk of a stream, opened at the first time; its `status` tells how the guard stands."""
+        if stream not in self._desks:
+            desk = Desk(stream, options or GuardOptions())
+            link = Link(desk, self._endpoint.dial_plain, self._endpoint.metadata)
+            self._desks[stream] = (desk, link)
+            link.start()
+        return self._desks[stream][0]
+
+    def close(self) -> None:
+        """Ends all guards. Handlers may not be called any more."""
+        for desk, link in self._desks.values():
+            link.close(CLOSE_SECONDS)
+            desk.close()
+        self._desks.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Guarding:
+    """The decorator of one stream."""
+
+    def __init__(self, desk: Desk, stage: str, *, batch: bool) -> None:
+        self._desk, self._stage, self._batch = desk, stage, batch
+
+    @overload
+    def __call__(self, handler: Callable[[Any], Coroutine[Any, Any, Result]]) -> AsyncGuarded[Result]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, handler: Callable[[Any], Result]) -> Guarded[Result]: ...
+    def __call__(self, handler: Callable[[Any], Any]) -> AsyncGuarded[Any] | Guarded[Any]:
+        """The guarded handler; of the same kind, plain or coroutine, as the bare one."""
+        kind = AsyncGuarded[Any] if iscoroutinefunction(handler) else Guarded[Any]
+        stage = self._stage or cast("str", getattr(handler, "__name__", "handler"))
+        return kind(self._desk, handler, stage=stage, batch=self._batch)
+
+
+def guards(address: str = DEFAULT_ADDRESS, *, tls: bool = False, tls_ca: Path | None = None, token: str = "") -> Guards:
+    """The guards of a program without an event loop; use them in a `with`, as `Client.guard` is in `async with`."""
+    return Guards(Endpoint.of(address, tls=tls, tls_ca=tls_ca, token=token))
