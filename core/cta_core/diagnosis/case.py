@@ -17,7 +17,7 @@ from cta_core.adapter.steps import Wrap, WrapForm
 from cta_core.contract import Breach, Contract, compile_contract, learn
 from cta_core.diagnosis.assemble import is_below
 from cta_core.diagnosis.promises import Promises
-from cta_core.diagnosis.shapes import Level, level
+from cta_core.diagnosis.shapes import Level, guarded, level
 from cta_core.diagnosis.table import Table
 
 
@@ -103,6 +103,8 @@ def prepare(baseline: Baseline, drifted: Sequence[Any], contract: Contract | Non
         old = [index for index in range(len(drifted)) if index not in marked]
     part = table if not old else Table([drifted[index] for index in rows])
     leveled = level(healthy, part, promises)
+    if old:
+        leveled = guarded(leveled, table)
     shaped = [path for step in (*leveled.before, *leveled.after) for path in step.reads()]
     broken = {path for path in broken if not any(is_below(path, above) for above in shaped)}
     wraps = [step for step in leveled.after if isinstance(step, Wrap)]

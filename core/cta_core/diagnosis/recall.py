@@ -8,6 +8,7 @@ neighbours do not object.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from cta_core.contract import Contract
 from cta_core.diagnosis.assemble import is_below
 from cta_core.diagnosis.case import Baseline, starred
 from cta_core.diagnosis.fit import fit
+from cta_core.diagnosis.guards import guard_for
 from cta_core.diagnosis.masking import as_text, masked_event, open_paths
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.proof import prove
@@ -36,7 +38,7 @@ from cta_core.diagnosis.report import (
 from cta_core.diagnosis.symptoms import findings
 from cta_core.diagnosis.table import Table
 from cta_core.diagnosis.verify import Trial, try_out
-from cta_core.diagnosis.views import View
+from cta_core.diagnosis.views import View, kolmogorov
 from cta_core.errors import InvalidProgram
 from cta_core.path import key_of, parse
 
@@ -62,6 +64,12 @@ MAX_ASKED = 60
 
 MAX_BROKEN = 12
 """Broken events that are looked into for the report's symptoms."""
+
+CHANCE = 1.63
+"""Kolmogorov-Smirnov coefficient at 1 in 100. A right adapter that chance refutes here is found by the search."""
+
+COUNTER = 0.97
+"""Share of rising neighbours from which numbers are a counter or a clock."""
 
 CONFIDENCE = 0.97
 """Confidence of an adapter that was confirmed before and passes every check again."""
@@ -92,14 +100,18 @@ def recall(
             key = (starred(breach.path), breach.rule)
             broken[key] = broken.get(key, 0) + 1
 
-    def judged(program: Program) -> Report | None:
+    def judged(program: Program, *, bound: bool = False) -> Report | None:
         try:
             trial = try_out(program, drifted, rules)
         except InvalidProgram:
             return None
-        checked = _explains(program, trial, healthy, promises, {path for path, _ in broken}, len(drifted))
+        checked = _explains(program, trial, healthy, promises, {path for path, _ in broken}, len(drifted), strict=bound)
         if checked is None:
             return None
+        if bound:
+            changed = [event for event, touched in zip(drifted, trial.touched, strict=True) if touched]
+            guard = guard_for(program.steps, healthy.events, changed)
+            program = Program(guard=guard, steps=program.steps)
         proof = prove(program, trial, healthy.events, drifted, rules, (), (), MAX_HELD)
         if not all(check.passed for check in proof):
             return None
@@ -109,14 +121,24 @@ def recall(
         report = judged(program)
         if report is not None:
             return report
-    bound = [report for report in map(judged, alike) if report is not None]
-    return bound[0] if len(bound) == 1 else None
+    found = [report for report in (judged(program, bound=True) for program in alike) if report is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _explains(
-    program: Program, trial: Trial, healthy: Baseline, promises: Promises, broken: Collection[str], total: int
+    program: Program,
+    trial: Trial,
+    healthy: Baseline,
+    promises: Promises,
+    broken: Collection[str],
+    total: int,
+    *,
+    strict: bool = False,
 ) -> list[str] | None:
-    """The written fields that were compared; None if anything speaks against the adapter."""
+    """The written fields that were compared; None if anything speaks against the adapter.
+
+    `strict` forgives numbers no shift at all: for an adapter that was not seen to heal these fields before.
+    """
     touched = [
         event for event, changed in zip(trial.healed, trial.touched, strict=True) if changed and event is not None
     ]
@@ -153,9 +175,18 @@ def _explains(
             result.conflicts
             or (view.solid and result.score < LEAST_FIT)
             or relations.ask(view, given, keys=False).conflicts
+            or (strict and _shifted(view, given))
         ):
             return None
     return compared
+
+
+def _shifted(view: View, given: View) -> bool:
+    """Are these numbers otherwise distributed than healthy ones? Counters and clocks move on and are not asked."""
+    if view.kind != "number" or not len(given.sorted_numbers) or view.rising >= COUNTER:
+        return False
+    noise = math.sqrt(1 / len(view.sorted_numbers) + 1 / len(given.sorted_numbers))
+    return kolmogorov(view.sorted_numbers, given.sorted_numbers) > CHANCE * noise
 
 
 def _report(

@@ -61,6 +61,26 @@ def level(healthy: Table, drifted: Table, promises: Promises) -> Level:
     return Level(healthy=healthy, drifted=drifted, before=tuple(before), after=tuple(after), refused=frozenset(refused))
 
 
+def guarded(leveled: Level, drifted: Table) -> Level:
+    """The steps with conditions under which old-shape events, for which the field is as it should be, pass untouched."""
+
+    def careful(step: AnyStep) -> AnyStep:
+        if step.when or not isinstance(step, (Parse, Unwrap, Wrap)) or "*" in step.path:
+            return step
+        if step.path not in drifted.columns and step.path not in drifted.nodes:
+            return step
+        types = ("string",) if isinstance(step, Parse) else ("array",) if isinstance(step, Unwrap) else NO_ARRAY
+        return msgspec.structs.replace(step, when=(Condition(path=step.path, test=Test.TYPE, types=types),))
+
+    return msgspec.structs.replace(
+        leveled, before=tuple(map(careful, leveled.before)), after=tuple(map(careful, leveled.after))
+    )
+
+
+NO_ARRAY = ("object", "string", "integer", "number", "boolean")
+"""Types of a value that is still to be wrapped."""
+
+
 def _applied(steps: Sequence[AnyStep], events: Sequence[Any]) -> tuple[list[Any], set[int]]:
     actions = [(step.when, step.compile()) for step in steps]
     made: list[Any] = []
@@ -152,8 +172,7 @@ def _healthy_steps(healthy: Table, drifted: Table, promises: Promises) -> tuple[
         condition: tuple[Condition, ...] = ()
         if here is not None and here.arrays:
             # Old and new shapes side by side: the new one is wrapped only where it is no array yet.
-            others = ("object", "string", "integer", "number", "boolean")
-            condition = (Condition(path=path, test=Test.TYPE, types=others),)
+            condition = (Condition(path=path, test=Test.TYPE, types=NO_ARRAY),)
         pairs = _pair_keys(healthy, path)
         if pairs is not None and here is not None and here.objects:
             last.append(Wrap(path=path, form=WrapForm.PAIRS, name_key=pairs[0], value_key=pairs[1], when=condition))

@@ -175,7 +175,7 @@ def compare(path: str, view: View, here: View, *, broken: bool) -> Finding | Non
         )
     kind = view.kind
     found: Finding | None = None
-    regular = view.nulls * here.total >= 8 * view.total
+    regular = view.nulls * here.total >= 2 * view.total
     vanished = here.nulls * 4 < view.nulls * here.total / max(1, view.total)
     # Nulls that came regularly are gone; if a stand-in came up in their place, that is what they are now.
     if regular and vanished and kind in ("number", "string") and stand_ins(view, here, Promise(path=path))[0]:
