@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 GEN := .venv-gen
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: demo test check bench bench-drift setup proto proto-check format lint types imports proto-lint docs docs-check clean
+.PHONY: demo test check bench bench-drift bench-tui pictures setup proto proto-check format lint types imports proto-lint docs docs-check clean
 
 $(VENV)/.ready: pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
@@ -14,7 +15,7 @@ $(VENV)/.ready: pyproject.toml tools/setup.sh
 
 setup: $(VENV)/.ready
 
-demo: setup  ## the whole loop on a running server, in about half a minute
+demo: setup  ## the whole loop on a running server: in the control room at a terminal, else as lines
 	@$(BIN)/cta demo $(DEMO_ARGS)
 
 test: setup  ## all tests
@@ -60,6 +61,12 @@ bench: setup  ## the loop's and the gate's figures, as ratios within one run
 
 bench-drift: setup  ## the open set of drift cases, where it is there, and the generated ones
 	@$(BIN)/python -m benchmarks.drift
+
+bench-tui: setup  ## the control room's answer to a key, processor and memory at 10,000 events a second
+	@$(BIN)/python -m benchmarks.tui $(BENCH_ARGS)
+
+pictures: setup  ## docs/pictures anew, out of the running control room
+	@$(BIN)/python tools/pictures.py
 
 clean:
 	rm -rf $(VENV) $(GEN) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

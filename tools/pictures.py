@@ -1,12 +1,13 @@
 """Pictures of the control room, out of the running app: `make pictures`.
 
 A server of its own, the demo's story up to the question for the reader, then each view at its size. Writes
-docs/pictures/*.svg, and *.png beside them where CairoSVG is installed. Nothing in a picture is drawn by hand.
+docs/pictures/*.svg; with CTA_PICTURES_PNG=FOLDER and CairoSVG installed also PNGs there. Nothing is drawn by hand.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -92,17 +93,19 @@ async def shoot(pilot: Pilot[None], name: str, size: tuple[int, int], keys: Sequ
 
 
 def save(app: App[None], file: Path) -> None:
-    """SVG, and PNG where it can be made."""
+    """The picture, and a PNG of it where one is wanted."""
     drawn = app.export_screenshot(title="CTA-ACT")
     file.write_text(drawn, "utf-8")
-    try:
-        import cairosvg  # noqa: PLC0415 - not needed for the SVG
-    except (ImportError, OSError):
-        return
-    # Text is placed by the letters' width: any monospaced font that is there will do.
-    local = drawn.replace("Fira Code", "DejaVu Sans Mono")
-    cairosvg.svg2png(bytestring=local.encode(), write_to=str(file.with_suffix(".png")), output_width=1400)
+    if PNG is not None:
+        import cairosvg  # noqa: PLC0415 - wanted by few
 
+        PNG.mkdir(parents=True, exist_ok=True)
+        # Text is placed by the letters' width: any monospaced font that is there will do.
+        local = drawn.replace("Fira Code", "DejaVu Sans Mono").encode()
+        cairosvg.svg2png(bytestring=local, write_to=str(PNG / f"{file.stem}.png"), output_width=1400)
+
+
+PNG = Path(os.environ["CTA_PICTURES_PNG"]) if os.environ.get("CTA_PICTURES_PNG") else None
 
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1:]))
