@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from google.protobuf.json_format import MessageToDict
 
 from cta.v1.adapter_pb2 import Adapter, AdapterState, Condition, Test
+from cta.v1.adapter_service_pb2 import Worker, WorkerState
 from cta.v1.canary_pb2 import Canary, Verdict
 from cta.v1.event_pb2 import DeliveredEvent, OutcomeKind, QuarantinedEvent, QuarantineReason
 from cta.v1.incident_pb2 import Incident, IncidentState
@@ -140,6 +141,19 @@ def adapter(found: Adapter) -> facts.AdapterFact:
         loss=plain(found.loss),
         healed=found.healed_count,
         created=seconds(found.create_time),
+    )
+
+
+def worker(found: Worker) -> facts.WorkerFact:
+    """A consumer that applies adapters itself."""
+    return facts.WorkerFact(
+        worker_id=plain(found.worker_id),
+        stream_ids=tuple(found.stream_ids),
+        state=word(WorkerState, found.state),
+        applied=found.applied_revision,
+        wanted=found.wanted_revision,
+        last=seconds(found.last_time),
+        error=plain(found.error_message),
     )
 
 

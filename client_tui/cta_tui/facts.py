@@ -140,6 +140,21 @@ class AdapterFact(Fact, frozen=True, kw_only=True):
     created: float = 0.0
 
 
+class WorkerFact(Fact, frozen=True, kw_only=True):
+    """A consumer that applies adapters in its own process."""
+
+    worker_id: str
+    stream_ids: tuple[str, ...] = ()
+    """Streams that it watches; empty: all."""
+    state: str = ""
+    applied: int = 0
+    """Revision that it applies."""
+    wanted: int = 0
+    """Revision that is in force."""
+    last: float = 0.0
+    error: str = ""
+
+
 class CanaryFact(Fact, frozen=True, kw_only=True):
     """A canary so far, or with its verdict."""
 

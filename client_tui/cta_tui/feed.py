@@ -30,7 +30,7 @@ from cta.v1.incident_pb2 import IncidentState
 from cta_client import watches
 from cta_client.channel import Client
 from cta_client.cli.words import seconds
-from cta_client.errors import ClientError, Transient
+from cta_client.errors import ClientError, NotInThisVersion, NotThisApi, Transient
 from cta_tui import acts, convert, facts, messages
 from cta_tui.calls import Calls, Tell
 
@@ -185,6 +185,10 @@ class Feed:
                 kinds=tuple(facts.KindFact(kind=each.kind, description=each.description) for each in faults.kinds),
             )
         )
+        # An older server knows no workers; then there are none to show.
+        with contextlib.suppress(NotInThisVersion, NotThisApi):
+            workers = await client.adapters.ListWorkers(adapter_api.ListWorkersRequest())
+            self._tell(messages.WorkersCame(workers=tuple(convert.worker(each) for each in workers.workers)))
         if self._asked_revision == revision:
             return
         if self._asked_revision < 0:

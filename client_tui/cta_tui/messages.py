@@ -116,6 +116,12 @@ class AdaptersCame(Message, frozen=True, kw_only=True):
     adapters: tuple[facts.AdapterFact, ...]
 
 
+class WorkersCame(Message, frozen=True, kw_only=True):
+    """All consumers that apply adapters in their own process."""
+
+    workers: tuple[facts.WorkerFact, ...]
+
+
 class CanaryCame(Message, frozen=True, kw_only=True):
     """A canary so far, or with its verdict."""
 

@@ -87,6 +87,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """By incident."""
     adapters: Mapping[str, facts.AdapterFact] = {}
     """Newest first."""
+    workers: tuple[facts.WorkerFact, ...] = ()
     canaries: Mapping[str, facts.CanaryFact] = {}
     """The last one by adapter."""
     trials: Mapping[str, facts.TrialFact] = {}
@@ -240,6 +241,8 @@ def apply(model: Model, message: messages.Message) -> Model:
             }
             both = {**model.adapters, **newer}
             return change(model, adapters=_newest_adapters(both.values()))
+        case messages.WorkersCame(workers=workers):
+            return change(model, workers=workers)
         case messages.CanaryCame(canary=canary):
             return change(model, canaries={**model.canaries, canary.adapter_id: canary})
         case messages.TrialCame(trial=trial):

@@ -224,6 +224,12 @@ def news() -> tuple[messages.Message, ...]:
         messages.ReportCame(report=REPORT),
         messages.AdaptersCame(adapters=(ADAPTER, OLD_ADAPTER)),
         messages.CanaryCame(canary=CANARY),
+        messages.WorkersCame(
+            workers=(
+                facts.WorkerFact(worker_id="shop-1", state="CURRENT", applied=12, wanted=12, last=NOW),
+                facts.WorkerFact(worker_id="shop-2", state="BEHIND", applied=4, wanted=12, error="a step is unknown"),
+            )
+        ),
         messages.TrialCame(
             trial=facts.TrialFact(
                 adapter_id=ADAPTER.adapter_id,

@@ -213,6 +213,13 @@ def test_a_change_is_told_by_minus_and_plus() -> None:
     assert '  /country: "DE"' in text
 
 
+def test_a_worker_that_is_behind_is_told() -> None:
+    """Which consumers apply which revision stands in the adapter's sheet, with the reason of one that refused."""
+    text = plain_text(adapter_sheet.draw(full(View.ADAPTERS), 100, 0))
+    assert "1 of 2 on the revision in force" in text
+    assert "revision 4 of 12 a step is unknown" in text
+
+
 def test_leaves_pair_by_path() -> None:
     """Every field of either text is there once, with its values."""
     found = {

@@ -1,8 +1,8 @@
-"""The selected adapter as a sheet: steps, guard, loss, a real event before and after, its canary, its history."""
+"""The selected adapter as a sheet: steps, guard, loss, a real event before and after, workers, canary, history."""
 
 from __future__ import annotations
 
-from cta_tui import ink
+from cta_tui import facts, ink
 from cta_tui.ink import Drawing, Line, Span, named
 from cta_tui.model import Model
 from cta_tui.widgets import canary, fix
@@ -21,6 +21,7 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     lines += named("made by", by, width, style="quiet")
     if adapter.comment:
         lines += named("comment", adapter.comment, width, style="quiet", most=2)
+    lines += _workers(model, adapter, width)
     tried = model.canaries.get(adapter.adapter_id)
     if tried is not None:
         lines += [(Span(" CANARY", "quiet strong"),), *canary.sheet(tried, width)]
@@ -30,3 +31,17 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
     for each in done:
         lines += named(clock(each.time), f"{each.actor} {each.action} {each.why}".strip(), width, most=2)
     return Drawing(lines=tuple(ink.fit(each, width) for each in lines))
+
+
+def _workers(model: Model, adapter: facts.AdapterFact, width: int) -> list[Line]:
+    """Which consumers apply the stream's adapters themselves, and whether they are where they should be."""
+    found = [each for each in model.workers if not each.stream_ids or adapter.stream_id in each.stream_ids]
+    if not found:
+        return []
+    current = sum(each.applied >= each.wanted for each in found)
+    lines: list[Line] = [(Span(f" WORKERS, {current} of {len(found)} on the revision in force", "quiet strong"),)]
+    for each in found:
+        behind = "" if each.applied >= each.wanted else f" of {each.wanted}"
+        told = f"{each.state.lower()}, revision {each.applied}{behind} {each.error}".rstrip()
+        lines += named(each.worker_id, told, width, style="bad" if each.error else "", column=16, most=2)
+    return lines
