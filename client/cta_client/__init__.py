@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cta_client.channel import Client, connect
+    from cta_client.channel import Client
     from cta_client.errors import ClientError
     from cta_client.guard import GuardOptions, guards
+    from cta_client.sdk import connect
 
 __all__ = ["Client", "ClientError", "GuardOptions", "connect", "guards"]
 
@@ -19,7 +20,7 @@ _HOMES = {
     "Client": "cta_client.channel",
     "ClientError": "cta_client.errors",
     "GuardOptions": "cta_client.guard",
-    "connect": "cta_client.channel",
+    "connect": "cta_client.sdk",
     "guards": "cta_client.guard",
 }
 

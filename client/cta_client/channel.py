@@ -7,7 +7,6 @@ its rules by being declared. The calls raise `cta_client.errors`; watches that s
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +55,6 @@ if TYPE_CHECKING:
     from cta.v1.source_service_pb2_grpc import SourceServiceAsyncStub
     from cta.v1.stream_service_pb2_grpc import StreamServiceAsyncStub
     from cta.v1.system_service_pb2_grpc import SystemServiceAsyncStub
-    from cta_client.guard import GuardOptions, Guards
-    from cta_client.guard.guards import Guarding
 
 READ_SECONDS: Final = 10.0
 """Time of a read: reads take milliseconds, so ten seconds mean a server in trouble."""
@@ -84,8 +81,7 @@ class Client:
 
     def __init__(self, wire: Wire, endpoint: Endpoint) -> None:
         self.wire = wire
-        self._endpoint = endpoint
-        self._guards: Guards | None = None
+        self.endpoint = endpoint
         # The stubs only ever ask their channel for callables, and the wire gives them.
         channel = cast("grpc.aio.Channel", wire)
         self.streams: StreamServiceAsyncStub = stream_service_pb2_grpc.StreamServiceStub(channel)
@@ -100,25 +96,8 @@ class Client:
         self.signatures: SignatureServiceAsyncStub = signature_service_pb2_grpc.SignatureServiceStub(channel)
         self.system: SystemServiceAsyncStub = system_service_pb2_grpc.SystemServiceStub(channel)
 
-    def guard(
-        self, stream: str, *, stage: str = "", batch: bool = False, options: GuardOptions | None = None
-    ) -> Guarding:
-        """Puts CTA-ACT in front of a handler: `@client.guard("payments")`. See `Guards.guard`."""
-        return self.guards.guard(stream, stage=stage, batch=batch, options=options)
-
-    @property
-    def guards(self) -> Guards:
-        """The guards of this connection."""
-        if self._guards is None:
-            from cta_client.guard import Guards  # noqa: PLC0415 - loads the core, which a mere client does not need
-
-            self._guards = Guards(self._endpoint)
-        return self._guards
-
     async def close(self) -> None:
-        """Ends the guards and the connection."""
-        if self._guards is not None:
-            await asyncio.to_thread(self._guards.close)
+        """Ends the connection."""
         await self.wire.close()
 
     async def __aenter__(self) -> Self:
@@ -143,9 +122,14 @@ def connect(
         tls_ca: Encrypts, trusting the certificates of this PEM file instead.
         token: Sent as a bearer token with every call.
     """
+    return Client(*reach(address, tls=tls, tls_ca=tls_ca, token=token))
+
+
+def reach(address: str, *, tls: bool, tls_ca: Path | None, token: str) -> tuple[Wire, Endpoint]:
+    """The wire to a server, with the API's rules of times and retries, and where it leads."""
     rules = json.dumps({"methodConfig": list(method_rules())})
     endpoint = Endpoint.of(address, tls=tls, tls_ca=tls_ca, token=token, service_config=rules)
-    return Client(Wire(address, endpoint.dial, token), endpoint)
+    return Wire(address, endpoint.dial, token), endpoint
 
 
 def method_rules() -> Iterator[dict[str, Any]]:

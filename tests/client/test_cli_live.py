@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from cta_client import GuardOptions, guards
 from cta_client.cli.exits import Exit
 from helpers import shop
+from helpers.server import LiveServer
 
 Run = Callable[..., Result]
 
@@ -368,8 +370,10 @@ def test_every_read_has_a_table_and_a_document(run: Run, command: tuple[str, ...
     assert isinstance(document(run(*command, "-o", "json")), dict)
 
 
-@pytest.mark.parametrize("command", [("signatures", "export"), ("signatures", "similar", "inc_" + "0" * 26)])
-def test_what_this_version_lacks_is_told(run: Run, command: tuple[str, ...]) -> None:
-    """A call that the server cannot do yet is refused in words."""
-    told = run(*command, code=Exit.REFUSED)
-    assert "NOT_IN_THIS_VERSION" in told.stderr
+def test_signatures_travel_as_a_file(run: Run) -> None:
+    """What an installation remembers is written as a file and taken back; what is known stays as it is."""
+    file = run("signatures", "export").stdout
+    known = len(json.loads(file)["signatures"])
+    assert json.loads(file)["format"] == "cta-signatures/1"
+    told = document(run("signatures", "import", "-", "-o", "json", given=file))
+    assert int(told.get("known_count", told.get("knownCount", 0))) == known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -345,3 +346,49 @@ async def test_a_walk_over_canaries_shows_each_once_newest_first(api: Api, new_s
         wrong = canaries.ListCanariesRequest(adapter_id=NOWHERE, page_token=token)
         assert (await refused(api.canaries.ListCanaries(wrong))).reason == "PAGE_TOKEN_MISMATCH"
     assert seen == [canary.canary_id for canary in run[::-1]]
+
+
+async def test_the_fleet_shows_who_is_on_which_revision(api: Api, new_stream: NewStream) -> None:
+    """A worker is current when it watches and applies all in force, behind before, and away when its watch ended."""
+    stream_id = await new_stream()
+    active = await in_force(api, stream_id)
+
+    async def fleet() -> dict[str, tuple[int, int, int]]:
+        answer = await api.adapters.ListWorkers(service.ListWorkersRequest(stream_id=stream_id))
+        assert answer.worker_count == len(answer.workers)
+        assert answer.current_count == sum(each.state == service.WORKER_STATE_CURRENT for each in answer.workers)
+        return {each.worker_id: (each.state, each.applied_revision, each.wanted_revision) for each in answer.workers}
+
+    async def say(outcome: Any, worker_id: str, **more: Any) -> None:
+        await api.adapters.ReportAdapter(
+            service.ReportAdapterRequest(
+                worker_id=worker_id, adapter_id=active.adapter_id, revision=active.revision, outcome=outcome, **more
+            )
+        )
+
+    watches = [
+        api.adapters.WatchAdapters(service.WatchAdaptersRequest(worker_id=name, stream_ids=[stream_id]))
+        for name in ("fleet-a", "fleet-b")
+    ]
+    for watch in watches:
+        await watch.read()
+    now = active.revision
+    assert await fleet() == {
+        "fleet-a": (service.WORKER_STATE_BEHIND, 0, now),
+        "fleet-b": (service.WORKER_STATE_BEHIND, 0, now),
+    }
+    await say(service.WORKER_OUTCOME_APPLIED, "fleet-a", healed_count=7)
+    await say(service.WORKER_OUTCOME_REFUSED, "fleet-b", error_message="too new")
+    assert await fleet() == {
+        "fleet-a": (service.WORKER_STATE_CURRENT, now, now),
+        "fleet-b": (service.WORKER_STATE_REFUSED, 0, now),
+    }
+    found = await api.adapters.GetAdapter(service.GetAdapterRequest(adapter_id=active.adapter_id))
+    assert found.adapter.healed_count == 7
+    watches[0].cancel()
+    for _ in range(100):
+        if (await fleet())["fleet-a"][0] == service.WORKER_STATE_AWAY:
+            break
+        await asyncio.sleep(0.01)
+    assert (await fleet())["fleet-a"] == (service.WORKER_STATE_AWAY, now, now)
+    watches[1].cancel()

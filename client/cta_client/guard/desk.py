@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -72,6 +73,8 @@ class Desk:
         self._file = home / f"{name}.{stream_id}.picture.json"
         self.spool = Spool(home / f"{name}.{stream_id}.spool.db", options.max_spooled)
         self.counts = Counts()
+        self.healed_by: Counter[str] = Counter()
+        """Events that each adapter healed here."""
         self.ready = self.spool.count("READY")
         """Events that came back healed and wait for the handler. Its readers want more than 0; the spool is right."""
         self.work = threading.Event()
@@ -174,6 +177,7 @@ class Desk:
             if self.away_seconds() > self.options.heal_while_away_seconds:
                 return None
             self.counts.healed += 1
+            self.healed_by[outcome.adapter_id] += 1
         return outcome
 
     def _is_known(self, event_id: str) -> bool:

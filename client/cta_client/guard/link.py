@@ -11,6 +11,7 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ class Link:
         self._calls: list[Any] = []
         self._draft: dict[str, ActiveAdapter] | None = None
         self._acked: dict[str, int] = {}
+        self._counted: Counter[str] = Counter()
         self._looked = (0, 0.0)
         # Daemons: a consumer that ends without closing its guard still ends; what is held is on its disk.
         self._threads = [
@@ -202,14 +204,16 @@ class Link:
         told = [(each.adapter_id, each.revision, adapter_api.WORKER_OUTCOME_REFUSED, why) for each, why in refused]
         told += [(each.adapter_id, each.revision, adapter_api.WORKER_OUTCOME_APPLIED, "") for each in applied]
         for adapter_id, revision, outcome, why in told:
-            if self._acked.get(adapter_id, 0) >= revision:
+            healed = self._desk.healed_by[adapter_id] - self._counted[adapter_id]
+            if self._acked.get(adapter_id, 0) >= revision and not healed:
                 continue
             request = adapter_api.ReportAdapterRequest(
                 worker_id=self._desk.worker_id, adapter_id=adapter_id, revision=revision, outcome=outcome,
-                error_message=why,
+                error_message=why, healed_count=healed,
             )  # fmt: skip
             stub.ReportAdapter(request, timeout=CALL_SECONDS, metadata=self._metadata)
             self._acked[adapter_id] = revision
+            self._counted[adapter_id] += healed
 
     # What was held, there and back.
 

@@ -79,7 +79,7 @@ class Sender:
         failures = [
             api.FailureReport(
                 event=event_pb2.Event(event_id=each.event_id, payload=event_pb2.Payload(data=each.raw)),
-                stage=each.stage, error_type=each.error_type, message=each.message,
+                stage=each.stage, adapter_id=each.adapter_id, error_type=each.error_type, message=each.message,
             )
             for each in batch
         ]  # fmt: skip

@@ -26,9 +26,10 @@ from cta.v1 import adapter_pb2 as cta_dot_v1_dot_adapter__pb2
 from cta.v1 import event_pb2 as cta_dot_v1_dot_event__pb2
 from cta.v1 import watch_pb2 as cta_dot_v1_dot_watch__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ta/v1/adapter_service.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/adapter.proto\x1a\x12\x63ta/v1/event.proto\x1a\x12\x63ta/v1/watch.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa5\x01\n\x14\x43reateAdapterRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12 \n\x07program\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x0c\n\x04\x66ile\x18\x03 \x01(\x0c\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\"9\n\x15\x43reateAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"\'\n\x11GetAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"6\n\x12GetAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"u\n\x13ListAdaptersRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12$\n\x06states\x18\x02 \x03(\x0e\x32\x14.cta.v1.AdapterState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"R\n\x14ListAdaptersResponse\x12!\n\x08\x61\x64\x61pters\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Adapter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8d\x01\n\x12TestAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12 \n\x07program\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x11\n\tstream_id\x18\x03 \x01(\t\x12\x1f\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x0f.cta.v1.Payload\x12\r\n\x05limit\x18\x05 \x01(\x05\"~\n\x13TestAdapterResponse\x12$\n\x06trials\x18\x01 \x03(\x0b\x32\x14.cta.v1.AdapterTrial\x12\x14\n\x0chealed_count\x18\x02 \x01(\x05\x12\x17\n\x0funtouched_count\x18\x03 \x01(\x05\x12\x12\n\nheld_count\x18\x04 \x01(\x05\"\x92\x01\n\x15PromoteAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x16\n\x0ewithout_canary\x18\x06 \x01(\x08\":\n\x16PromoteAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"{\n\x16RollBackAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\";\n\x17RollBackAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"I\n\x14\x43learAdaptersRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\".\n\x15\x43learAdaptersResponse\x12\x15\n\rcleared_count\x18\x01 \x01(\x05\"*\n\x14\x45xportAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"8\n\x15\x45xportAdapterResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\x12\x11\n\tfile_name\x18\x02 \x01(\t\"\x8b\x01\n\x14WatchAdaptersRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\nstream_ids\x18\x02 \x03(\t\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x36\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xfc\x01\n\x15WatchAdaptersResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12/\n\x0esnapshot_start\x18\x03 \x01(\x0b\x32\x15.cta.v1.SnapshotStartH\x00\x12)\n\x07\x63hanges\x18\x04 \x01(\x0b\x32\x16.cta.v1.AdapterChangesH\x00\x12+\n\x0csnapshot_end\x18\x05 \x01(\x0b\x32\x13.cta.v1.SnapshotEndH\x00\x12(\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x12.cta.v1.CheckpointH\x00\x42\x08\n\x06\x63hange\"P\n\x0e\x41\x64\x61pterChanges\x12!\n\x08\x61\x64\x61pters\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Adapter\x12\x1b\n\x13removed_adapter_ids\x18\x02 \x03(\t\"\x8e\x01\n\x14ReportAdapterRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12&\n\x07outcome\x18\x04 \x01(\x0e\x32\x15.cta.v1.WorkerOutcome\x12\x15\n\rerror_message\x18\x05 \x01(\t\"E\n\x15ReportAdapterResponse\x12\x15\n\rapplied_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05*g\n\rWorkerOutcome\x12\x1e\n\x1aWORKER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKER_OUTCOME_APPLIED\x10\x01\x12\x1a\n\x16WORKER_OUTCOME_REFUSED\x10\x02\x32\x95\x06\n\x0e\x41\x64\x61pterService\x12L\n\rCreateAdapter\x12\x1c.cta.v1.CreateAdapterRequest\x1a\x1d.cta.v1.CreateAdapterResponse\x12\x43\n\nGetAdapter\x12\x19.cta.v1.GetAdapterRequest\x1a\x1a.cta.v1.GetAdapterResponse\x12I\n\x0cListAdapters\x12\x1b.cta.v1.ListAdaptersRequest\x1a\x1c.cta.v1.ListAdaptersResponse\x12\x46\n\x0bTestAdapter\x12\x1a.cta.v1.TestAdapterRequest\x1a\x1b.cta.v1.TestAdapterResponse\x12O\n\x0ePromoteAdapter\x12\x1d.cta.v1.PromoteAdapterRequest\x1a\x1e.cta.v1.PromoteAdapterResponse\x12R\n\x0fRollBackAdapter\x12\x1e.cta.v1.RollBackAdapterRequest\x1a\x1f.cta.v1.RollBackAdapterResponse\x12L\n\rClearAdapters\x12\x1c.cta.v1.ClearAdaptersRequest\x1a\x1d.cta.v1.ClearAdaptersResponse\x12L\n\rExportAdapter\x12\x1c.cta.v1.ExportAdapterRequest\x1a\x1d.cta.v1.ExportAdapterResponse\x12N\n\rWatchAdapters\x12\x1c.cta.v1.WatchAdaptersRequest\x1a\x1d.cta.v1.WatchAdaptersResponse0\x01\x12L\n\rReportAdapter\x12\x1c.cta.v1.ReportAdapterRequest\x1a\x1d.cta.v1.ReportAdapterResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63ta/v1/adapter_service.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/adapter.proto\x1a\x12\x63ta/v1/event.proto\x1a\x12\x63ta/v1/watch.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x01\n\x14\x43reateAdapterRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12 \n\x07program\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x0c\n\x04\x66ile\x18\x03 \x01(\x0c\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\"9\n\x15\x43reateAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"\'\n\x11GetAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"6\n\x12GetAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"u\n\x13ListAdaptersRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12$\n\x06states\x18\x02 \x03(\x0e\x32\x14.cta.v1.AdapterState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"R\n\x14ListAdaptersResponse\x12!\n\x08\x61\x64\x61pters\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Adapter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8d\x01\n\x12TestAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12 \n\x07program\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x11\n\tstream_id\x18\x03 \x01(\t\x12\x1f\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x0f.cta.v1.Payload\x12\r\n\x05limit\x18\x05 \x01(\x05\"~\n\x13TestAdapterResponse\x12$\n\x06trials\x18\x01 \x03(\x0b\x32\x14.cta.v1.AdapterTrial\x12\x14\n\x0chealed_count\x18\x02 \x01(\x05\x12\x17\n\x0funtouched_count\x18\x03 \x01(\x05\x12\x12\n\nheld_count\x18\x04 \x01(\x05\"\x92\x01\n\x15PromoteAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x16\n\x0ewithout_canary\x18\x06 \x01(\x08\":\n\x16PromoteAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"{\n\x16RollBackAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\";\n\x17RollBackAdapterResponse\x12 \n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x0f.cta.v1.Adapter\"I\n\x14\x43learAdaptersRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\".\n\x15\x43learAdaptersResponse\x12\x15\n\rcleared_count\x18\x01 \x01(\x05\"*\n\x14\x45xportAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"8\n\x15\x45xportAdapterResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\x12\x11\n\tfile_name\x18\x02 \x01(\t\"\x8b\x01\n\x14WatchAdaptersRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\nstream_ids\x18\x02 \x03(\t\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x36\n\x13\x63heckpoint_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xfc\x01\n\x15WatchAdaptersResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12/\n\x0esnapshot_start\x18\x03 \x01(\x0b\x32\x15.cta.v1.SnapshotStartH\x00\x12)\n\x07\x63hanges\x18\x04 \x01(\x0b\x32\x16.cta.v1.AdapterChangesH\x00\x12+\n\x0csnapshot_end\x18\x05 \x01(\x0b\x32\x13.cta.v1.SnapshotEndH\x00\x12(\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x12.cta.v1.CheckpointH\x00\x42\x08\n\x06\x63hange\"P\n\x0e\x41\x64\x61pterChanges\x12!\n\x08\x61\x64\x61pters\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Adapter\x12\x1b\n\x13removed_adapter_ids\x18\x02 \x03(\t\"\xa4\x01\n\x14ReportAdapterRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12&\n\x07outcome\x18\x04 \x01(\x0e\x32\x15.cta.v1.WorkerOutcome\x12\x15\n\rerror_message\x18\x05 \x01(\t\x12\x14\n\x0chealed_count\x18\x06 \x01(\x05\"E\n\x15ReportAdapterResponse\x12\x15\n\rapplied_count\x18\x01 \x01(\x05\x12\x15\n\rrefused_count\x18\x02 \x01(\x05\"\xcc\x01\n\x06Worker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\nstream_ids\x18\x02 \x03(\t\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.cta.v1.WorkerState\x12\x18\n\x10\x61pplied_revision\x18\x04 \x01(\x03\x12\x17\n\x0fwanted_revision\x18\x05 \x01(\x03\x12-\n\tlast_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rerror_message\x18\x07 \x01(\t\"\'\n\x12ListWorkersRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"c\n\x13ListWorkersResponse\x12\x1f\n\x07workers\x18\x01 \x03(\x0b\x32\x0e.cta.v1.Worker\x12\x14\n\x0cworker_count\x18\x02 \x01(\x05\x12\x15\n\rcurrent_count\x18\x03 \x01(\x05*g\n\rWorkerOutcome\x12\x1e\n\x1aWORKER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16WORKER_OUTCOME_APPLIED\x10\x01\x12\x1a\n\x16WORKER_OUTCOME_REFUSED\x10\x02*\x8f\x01\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORKER_STATE_CURRENT\x10\x01\x12\x17\n\x13WORKER_STATE_BEHIND\x10\x02\x12\x18\n\x14WORKER_STATE_REFUSED\x10\x03\x12\x15\n\x11WORKER_STATE_AWAY\x10\x04\x32\xdd\x06\n\x0e\x41\x64\x61pterService\x12L\n\rCreateAdapter\x12\x1c.cta.v1.CreateAdapterRequest\x1a\x1d.cta.v1.CreateAdapterResponse\x12\x43\n\nGetAdapter\x12\x19.cta.v1.GetAdapterRequest\x1a\x1a.cta.v1.GetAdapterResponse\x12I\n\x0cListAdapters\x12\x1b.cta.v1.ListAdaptersRequest\x1a\x1c.cta.v1.ListAdaptersResponse\x12\x46\n\x0bTestAdapter\x12\x1a.cta.v1.TestAdapterRequest\x1a\x1b.cta.v1.TestAdapterResponse\x12O\n\x0ePromoteAdapter\x12\x1d.cta.v1.PromoteAdapterRequest\x1a\x1e.cta.v1.PromoteAdapterResponse\x12R\n\x0fRollBackAdapter\x12\x1e.cta.v1.RollBackAdapterRequest\x1a\x1f.cta.v1.RollBackAdapterResponse\x12L\n\rClearAdapters\x12\x1c.cta.v1.ClearAdaptersRequest\x1a\x1d.cta.v1.ClearAdaptersResponse\x12L\n\rExportAdapter\x12\x1c.cta.v1.ExportAdapterRequest\x1a\x1d.cta.v1.ExportAdapterResponse\x12N\n\rWatchAdapters\x12\x1c.cta.v1.WatchAdaptersRequest\x1a\x1d.cta.v1.WatchAdaptersResponse0\x01\x12L\n\rReportAdapter\x12\x1c.cta.v1.ReportAdapterRequest\x1a\x1d.cta.v1.ReportAdapterResponse\x12\x46\n\x0bListWorkers\x12\x1a.cta.v1.ListWorkersRequest\x1a\x1b.cta.v1.ListWorkersResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,50 +37,58 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.adapter_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_WORKEROUTCOME']._serialized_start=2248
-  _globals['_WORKEROUTCOME']._serialized_end=2351
-  _globals['_CREATEADAPTERREQUEST']._serialized_start=135
-  _globals['_CREATEADAPTERREQUEST']._serialized_end=300
-  _globals['_CREATEADAPTERRESPONSE']._serialized_start=302
-  _globals['_CREATEADAPTERRESPONSE']._serialized_end=359
-  _globals['_GETADAPTERREQUEST']._serialized_start=361
-  _globals['_GETADAPTERREQUEST']._serialized_end=400
-  _globals['_GETADAPTERRESPONSE']._serialized_start=402
-  _globals['_GETADAPTERRESPONSE']._serialized_end=456
-  _globals['_LISTADAPTERSREQUEST']._serialized_start=458
-  _globals['_LISTADAPTERSREQUEST']._serialized_end=575
-  _globals['_LISTADAPTERSRESPONSE']._serialized_start=577
-  _globals['_LISTADAPTERSRESPONSE']._serialized_end=659
-  _globals['_TESTADAPTERREQUEST']._serialized_start=662
-  _globals['_TESTADAPTERREQUEST']._serialized_end=803
-  _globals['_TESTADAPTERRESPONSE']._serialized_start=805
-  _globals['_TESTADAPTERRESPONSE']._serialized_end=931
-  _globals['_PROMOTEADAPTERREQUEST']._serialized_start=934
-  _globals['_PROMOTEADAPTERREQUEST']._serialized_end=1080
-  _globals['_PROMOTEADAPTERRESPONSE']._serialized_start=1082
-  _globals['_PROMOTEADAPTERRESPONSE']._serialized_end=1140
-  _globals['_ROLLBACKADAPTERREQUEST']._serialized_start=1142
-  _globals['_ROLLBACKADAPTERREQUEST']._serialized_end=1265
-  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_start=1267
-  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_end=1326
-  _globals['_CLEARADAPTERSREQUEST']._serialized_start=1328
-  _globals['_CLEARADAPTERSREQUEST']._serialized_end=1401
-  _globals['_CLEARADAPTERSRESPONSE']._serialized_start=1403
-  _globals['_CLEARADAPTERSRESPONSE']._serialized_end=1449
-  _globals['_EXPORTADAPTERREQUEST']._serialized_start=1451
-  _globals['_EXPORTADAPTERREQUEST']._serialized_end=1493
-  _globals['_EXPORTADAPTERRESPONSE']._serialized_start=1495
-  _globals['_EXPORTADAPTERRESPONSE']._serialized_end=1551
-  _globals['_WATCHADAPTERSREQUEST']._serialized_start=1554
-  _globals['_WATCHADAPTERSREQUEST']._serialized_end=1693
-  _globals['_WATCHADAPTERSRESPONSE']._serialized_start=1696
-  _globals['_WATCHADAPTERSRESPONSE']._serialized_end=1948
-  _globals['_ADAPTERCHANGES']._serialized_start=1950
-  _globals['_ADAPTERCHANGES']._serialized_end=2030
-  _globals['_REPORTADAPTERREQUEST']._serialized_start=2033
-  _globals['_REPORTADAPTERREQUEST']._serialized_end=2175
-  _globals['_REPORTADAPTERRESPONSE']._serialized_start=2177
-  _globals['_REPORTADAPTERRESPONSE']._serialized_end=2246
-  _globals['_ADAPTERSERVICE']._serialized_start=2354
-  _globals['_ADAPTERSERVICE']._serialized_end=3143
+  _globals['_WORKEROUTCOME']._serialized_start=2652
+  _globals['_WORKEROUTCOME']._serialized_end=2755
+  _globals['_WORKERSTATE']._serialized_start=2758
+  _globals['_WORKERSTATE']._serialized_end=2901
+  _globals['_CREATEADAPTERREQUEST']._serialized_start=168
+  _globals['_CREATEADAPTERREQUEST']._serialized_end=333
+  _globals['_CREATEADAPTERRESPONSE']._serialized_start=335
+  _globals['_CREATEADAPTERRESPONSE']._serialized_end=392
+  _globals['_GETADAPTERREQUEST']._serialized_start=394
+  _globals['_GETADAPTERREQUEST']._serialized_end=433
+  _globals['_GETADAPTERRESPONSE']._serialized_start=435
+  _globals['_GETADAPTERRESPONSE']._serialized_end=489
+  _globals['_LISTADAPTERSREQUEST']._serialized_start=491
+  _globals['_LISTADAPTERSREQUEST']._serialized_end=608
+  _globals['_LISTADAPTERSRESPONSE']._serialized_start=610
+  _globals['_LISTADAPTERSRESPONSE']._serialized_end=692
+  _globals['_TESTADAPTERREQUEST']._serialized_start=695
+  _globals['_TESTADAPTERREQUEST']._serialized_end=836
+  _globals['_TESTADAPTERRESPONSE']._serialized_start=838
+  _globals['_TESTADAPTERRESPONSE']._serialized_end=964
+  _globals['_PROMOTEADAPTERREQUEST']._serialized_start=967
+  _globals['_PROMOTEADAPTERREQUEST']._serialized_end=1113
+  _globals['_PROMOTEADAPTERRESPONSE']._serialized_start=1115
+  _globals['_PROMOTEADAPTERRESPONSE']._serialized_end=1173
+  _globals['_ROLLBACKADAPTERREQUEST']._serialized_start=1175
+  _globals['_ROLLBACKADAPTERREQUEST']._serialized_end=1298
+  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_start=1300
+  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_end=1359
+  _globals['_CLEARADAPTERSREQUEST']._serialized_start=1361
+  _globals['_CLEARADAPTERSREQUEST']._serialized_end=1434
+  _globals['_CLEARADAPTERSRESPONSE']._serialized_start=1436
+  _globals['_CLEARADAPTERSRESPONSE']._serialized_end=1482
+  _globals['_EXPORTADAPTERREQUEST']._serialized_start=1484
+  _globals['_EXPORTADAPTERREQUEST']._serialized_end=1526
+  _globals['_EXPORTADAPTERRESPONSE']._serialized_start=1528
+  _globals['_EXPORTADAPTERRESPONSE']._serialized_end=1584
+  _globals['_WATCHADAPTERSREQUEST']._serialized_start=1587
+  _globals['_WATCHADAPTERSREQUEST']._serialized_end=1726
+  _globals['_WATCHADAPTERSRESPONSE']._serialized_start=1729
+  _globals['_WATCHADAPTERSRESPONSE']._serialized_end=1981
+  _globals['_ADAPTERCHANGES']._serialized_start=1983
+  _globals['_ADAPTERCHANGES']._serialized_end=2063
+  _globals['_REPORTADAPTERREQUEST']._serialized_start=2066
+  _globals['_REPORTADAPTERREQUEST']._serialized_end=2230
+  _globals['_REPORTADAPTERRESPONSE']._serialized_start=2232
+  _globals['_REPORTADAPTERRESPONSE']._serialized_end=2301
+  _globals['_WORKER']._serialized_start=2304
+  _globals['_WORKER']._serialized_end=2508
+  _globals['_LISTWORKERSREQUEST']._serialized_start=2510
+  _globals['_LISTWORKERSREQUEST']._serialized_end=2549
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=2551
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=2650
+  _globals['_ADAPTERSERVICE']._serialized_start=2904
+  _globals['_ADAPTERSERVICE']._serialized_end=3765
 # @@protoc_insertion_point(module_scope)

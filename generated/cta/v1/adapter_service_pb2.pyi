@@ -10,6 +10,7 @@ from cta.v1 import watch_pb2 as _watch_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -46,6 +47,38 @@ WORKER_OUTCOME_APPLIED: WorkerOutcome.ValueType  # 1
 WORKER_OUTCOME_REFUSED: WorkerOutcome.ValueType  # 2
 """The worker cannot apply it and keeps the last good one."""
 Global___WorkerOutcome: _TypeAlias = WorkerOutcome  # noqa: Y015
+
+class _WorkerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WorkerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WorkerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WORKER_STATE_UNSPECIFIED: _WorkerState.ValueType  # 0
+    """Never sent."""
+    WORKER_STATE_CURRENT: _WorkerState.ValueType  # 1
+    """It watches, and applies every adapter in force of its streams."""
+    WORKER_STATE_BEHIND: _WorkerState.ValueType  # 2
+    """It watches, and has not said yet that it applies all of them."""
+    WORKER_STATE_REFUSED: _WorkerState.ValueType  # 3
+    """It refused one of them and keeps the last good one."""
+    WORKER_STATE_AWAY: _WorkerState.ValueType  # 4
+    """It does not watch now; what it applies may be old."""
+
+class WorkerState(_WorkerState, metaclass=_WorkerStateEnumTypeWrapper):
+    """How a worker stands to the adapters in force. Clients must tolerate new values."""
+
+WORKER_STATE_UNSPECIFIED: WorkerState.ValueType  # 0
+"""Never sent."""
+WORKER_STATE_CURRENT: WorkerState.ValueType  # 1
+"""It watches, and applies every adapter in force of its streams."""
+WORKER_STATE_BEHIND: WorkerState.ValueType  # 2
+"""It watches, and has not said yet that it applies all of them."""
+WORKER_STATE_REFUSED: WorkerState.ValueType  # 3
+"""It refused one of them and keeps the last good one."""
+WORKER_STATE_AWAY: WorkerState.ValueType  # 4
+"""It does not watch now; what it applies may be old."""
+Global___WorkerState: _TypeAlias = WorkerState  # noqa: Y015
 
 @_typing.final
 class CreateAdapterRequest(_message.Message):
@@ -666,6 +699,7 @@ class ReportAdapterRequest(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    HEALED_COUNT_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """The worker."""
     adapter_id: _builtins.str
@@ -676,6 +710,8 @@ class ReportAdapterRequest(_message.Message):
     """What the worker did."""
     error_message: _builtins.str
     """Why it was refused."""
+    healed_count: _builtins.int
+    """Events that the adapter healed in this worker since it last said so. The adapter's bake counts them."""
     def __init__(
         self,
         *,
@@ -684,10 +720,11 @@ class ReportAdapterRequest(_message.Message):
         revision: _builtins.int = ...,
         outcome: Global___WorkerOutcome.ValueType = ...,
         error_message: _builtins.str = ...,
+        healed_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "error_message", b"error_message", "outcome", b"outcome", "revision", b"revision", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "error_message", b"error_message", "healed_count", b"healed_count", "outcome", b"outcome", "revision", b"revision", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -718,3 +755,107 @@ class ReportAdapterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportAdapterResponse: _TypeAlias = ReportAdapterResponse  # noqa: Y015
+
+@_typing.final
+class Worker(_message.Message):
+    """A consumer that applies adapters in its own process."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    STREAM_IDS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    APPLIED_REVISION_FIELD_NUMBER: _builtins.int
+    WANTED_REVISION_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    worker_id: _builtins.str
+    """Its name."""
+    state: Global___WorkerState.ValueType
+    """How it stands."""
+    applied_revision: _builtins.int
+    """Greatest revision of an adapter that it said it applies."""
+    wanted_revision: _builtins.int
+    """Greatest revision of an adapter in force of its streams."""
+    error_message: _builtins.str
+    """Why it refused, where it did."""
+    @_builtins.property
+    def stream_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Streams that it watches; empty: all."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last heard."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: _builtins.str = ...,
+        stream_ids: _abc.Iterable[_builtins.str] | None = ...,
+        state: Global___WorkerState.ValueType = ...,
+        applied_revision: _builtins.int = ...,
+        wanted_revision: _builtins.int = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+        error_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_revision", b"applied_revision", "error_message", b"error_message", "last_time", b"last_time", "state", b"state", "stream_ids", b"stream_ids", "wanted_revision", b"wanted_revision", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Worker: _TypeAlias = Worker  # noqa: Y015
+
+@_typing.final
+class ListWorkersRequest(_message.Message):
+    """Request of ListWorkers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_ID_FIELD_NUMBER: _builtins.int
+    stream_id: _builtins.str
+    """Only workers that watch this stream; empty: all."""
+    def __init__(
+        self,
+        *,
+        stream_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stream_id", b"stream_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWorkersRequest: _TypeAlias = ListWorkersRequest  # noqa: Y015
+
+@_typing.final
+class ListWorkersResponse(_message.Message):
+    """Answer of ListWorkers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKERS_FIELD_NUMBER: _builtins.int
+    WORKER_COUNT_FIELD_NUMBER: _builtins.int
+    CURRENT_COUNT_FIELD_NUMBER: _builtins.int
+    worker_count: _builtins.int
+    """All that match, also those beyond the thousand."""
+    current_count: _builtins.int
+    """Of those: CURRENT."""
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Worker]:
+        """By name, at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        workers: _abc.Iterable[Global___Worker] | None = ...,
+        worker_count: _builtins.int = ...,
+        current_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_count", b"current_count", "worker_count", b"worker_count", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWorkersResponse: _TypeAlias = ListWorkersResponse  # noqa: Y015

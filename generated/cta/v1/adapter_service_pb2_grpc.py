@@ -85,6 +85,11 @@ class AdapterServiceStub(object):
                 request_serializer=cta_dot_v1_dot_adapter__service__pb2.ReportAdapterRequest.SerializeToString,
                 response_deserializer=cta_dot_v1_dot_adapter__service__pb2.ReportAdapterResponse.FromString,
                 _registered_method=True)
+        self.ListWorkers = channel.unary_unary(
+                '/cta.v1.AdapterService/ListWorkers',
+                request_serializer=cta_dot_v1_dot_adapter__service__pb2.ListWorkersRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_adapter__service__pb2.ListWorkersResponse.FromString,
+                _registered_method=True)
 
 
 class AdapterServiceServicer(object):
@@ -178,6 +183,15 @@ class AdapterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWorkers(self, request, context):
+        """Lists the workers that watch adapters or reported on one since the server started, by name.
+
+        A worker that is away is listed for an hour. Fails with INVALID_ARGUMENT (FIELD_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdapterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -230,6 +244,11 @@ def add_AdapterServiceServicer_to_server(servicer, server):
                     servicer.ReportAdapter,
                     request_deserializer=cta_dot_v1_dot_adapter__service__pb2.ReportAdapterRequest.FromString,
                     response_serializer=cta_dot_v1_dot_adapter__service__pb2.ReportAdapterResponse.SerializeToString,
+            ),
+            'ListWorkers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWorkers,
+                    request_deserializer=cta_dot_v1_dot_adapter__service__pb2.ListWorkersRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_adapter__service__pb2.ListWorkersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -503,6 +522,33 @@ class AdapterService(object):
             '/cta.v1.AdapterService/ReportAdapter',
             cta_dot_v1_dot_adapter__service__pb2.ReportAdapterRequest.SerializeToString,
             cta_dot_v1_dot_adapter__service__pb2.ReportAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWorkers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cta.v1.AdapterService/ListWorkers',
+            cta_dot_v1_dot_adapter__service__pb2.ListWorkersRequest.SerializeToString,
+            cta_dot_v1_dot_adapter__service__pb2.ListWorkersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,6 +76,11 @@ class AdapterServiceStub:
 
     Fails with NOT_FOUND (ADAPTER_NOT_FOUND) and INVALID_ARGUMENT (FIELD_INVALID).
     """
+    ListWorkers: _grpc.UnaryUnaryMultiCallable[_adapter_service_pb2.ListWorkersRequest, _adapter_service_pb2.ListWorkersResponse]
+    """Lists the workers that watch adapters or reported on one since the server started, by name.
+
+    A worker that is away is listed for an hour. Fails with INVALID_ARGUMENT (FIELD_INVALID).
+    """
 
 @_typing.type_check_only
 class AdapterServiceAsyncStub(AdapterServiceStub):
@@ -124,6 +129,11 @@ class AdapterServiceAsyncStub(AdapterServiceStub):
     """Tells the server that a worker applied or refused a revision.
 
     Fails with NOT_FOUND (ADAPTER_NOT_FOUND) and INVALID_ARGUMENT (FIELD_INVALID).
+    """
+    ListWorkers: _aio.UnaryUnaryMultiCallable[_adapter_service_pb2.ListWorkersRequest, _adapter_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
+    """Lists the workers that watch adapters or reported on one since the server started, by name.
+
+    A worker that is away is listed for an hour. Fails with INVALID_ARGUMENT (FIELD_INVALID).
     """
 
 class AdapterServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -230,6 +240,17 @@ class AdapterServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tells the server that a worker applied or refused a revision.
 
         Fails with NOT_FOUND (ADAPTER_NOT_FOUND) and INVALID_ARGUMENT (FIELD_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListWorkers(
+        self,
+        request: _adapter_service_pb2.ListWorkersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_adapter_service_pb2.ListWorkersResponse, _abc.Awaitable[_adapter_service_pb2.ListWorkersResponse]]:
+        """Lists the workers that watch adapters or reported on one since the server started, by name.
+
+        A worker that is away is listed for an hour. Fails with INVALID_ARGUMENT (FIELD_INVALID).
         """
 
 def add_AdapterServiceServicer_to_server(servicer: AdapterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -252,12 +252,15 @@ class FailureReport(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     ERROR_TYPE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    ADAPTER_ID_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """The stage's name."""
     error_type: _builtins.str
     """Class of the exception."""
     message: _builtins.str
     """Its message."""
+    adapter_id: _builtins.str
+    """Adapter that had healed the event in the consumer's own process; empty when none had. Its bake counts the failure."""
     @_builtins.property
     def event(self) -> _event_pb2.Event:
         """The event as the producer sent it."""
@@ -269,10 +272,11 @@ class FailureReport(_message.Message):
         stage: _builtins.str = ...,
         error_type: _builtins.str = ...,
         message: _builtins.str = ...,
+        adapter_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_type", b"error_type", "event", b"event", "message", b"message", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "error_type", b"error_type", "event", b"event", "message", b"message", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from cta.v1 import signature_pb2 as cta_dot_v1_dot_signature__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63ta/v1/signature_service.proto\x12\x06\x63ta.v1\x1a\x16\x63ta/v1/signature.proto\"Q\n\x15ListSignaturesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x16ListSignaturesResponse\x12%\n\nsignatures\x18\x01 \x03(\x0b\x32\x11.cta.v1.Signature\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x13GetSignatureRequest\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\"<\n\x14GetSignatureResponse\x12$\n\tsignature\x18\x01 \x01(\x0b\x32\x11.cta.v1.Signature\"B\n\x1c\x46indSimilarSignaturesRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\"M\n\x1d\x46indSimilarSignaturesResponse\x12,\n\nsignatures\x18\x01 \x03(\x0b\x32\x18.cta.v1.SimilarSignature\"J\n\x10SimilarSignature\x12$\n\tsignature\x18\x01 \x01(\x0b\x32\x11.cta.v1.Signature\x12\x10\n\x08likeness\x18\x02 \x01(\x01\"=\n\x16\x44\x65leteSignatureRequest\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"\x19\n\x17\x44\x65leteSignatureResponse\",\n\x17\x45xportSignaturesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"(\n\x18\x45xportSignaturesResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\"6\n\x17ImportSignaturesRequest\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"G\n\x18ImportSignaturesResponse\x12\x16\n\x0eimported_count\x18\x01 \x01(\x05\x12\x13\n\x0bknown_count\x18\x02 \x01(\x05\x32\x96\x04\n\x10SignatureService\x12O\n\x0eListSignatures\x12\x1d.cta.v1.ListSignaturesRequest\x1a\x1e.cta.v1.ListSignaturesResponse\x12I\n\x0cGetSignature\x12\x1b.cta.v1.GetSignatureRequest\x1a\x1c.cta.v1.GetSignatureResponse\x12\x64\n\x15\x46indSimilarSignatures\x12$.cta.v1.FindSimilarSignaturesRequest\x1a%.cta.v1.FindSimilarSignaturesResponse\x12R\n\x0f\x44\x65leteSignature\x12\x1e.cta.v1.DeleteSignatureRequest\x1a\x1f.cta.v1.DeleteSignatureResponse\x12U\n\x10\x45xportSignatures\x12\x1f.cta.v1.ExportSignaturesRequest\x1a .cta.v1.ExportSignaturesResponse\x12U\n\x10ImportSignatures\x12\x1f.cta.v1.ImportSignaturesRequest\x1a .cta.v1.ImportSignaturesResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63ta/v1/signature_service.proto\x12\x06\x63ta.v1\x1a\x16\x63ta/v1/signature.proto\"Q\n\x15ListSignaturesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x16ListSignaturesResponse\x12%\n\nsignatures\x18\x01 \x03(\x0b\x32\x11.cta.v1.Signature\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x13GetSignatureRequest\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\"<\n\x14GetSignatureResponse\x12$\n\tsignature\x18\x01 \x01(\x0b\x32\x11.cta.v1.Signature\"B\n\x1c\x46indSimilarSignaturesRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\"M\n\x1d\x46indSimilarSignaturesResponse\x12,\n\nsignatures\x18\x01 \x03(\x0b\x32\x18.cta.v1.SimilarSignature\"J\n\x10SimilarSignature\x12$\n\tsignature\x18\x01 \x01(\x0b\x32\x11.cta.v1.Signature\x12\x10\n\x08likeness\x18\x02 \x01(\x01\"\x94\x01\n\x16UpdateSignatureRequest\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\x12\x15\n\x08headline\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07retired\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\tB\x0b\n\t_headlineB\n\n\x08_retired\"?\n\x17UpdateSignatureResponse\x12$\n\tsignature\x18\x01 \x01(\x0b\x32\x11.cta.v1.Signature\"=\n\x16\x44\x65leteSignatureRequest\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"\x19\n\x17\x44\x65leteSignatureResponse\",\n\x17\x45xportSignaturesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"(\n\x18\x45xportSignaturesResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\"6\n\x17ImportSignaturesRequest\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"G\n\x18ImportSignaturesResponse\x12\x16\n\x0eimported_count\x18\x01 \x01(\x05\x12\x13\n\x0bknown_count\x18\x02 \x01(\x05\x32\xea\x04\n\x10SignatureService\x12O\n\x0eListSignatures\x12\x1d.cta.v1.ListSignaturesRequest\x1a\x1e.cta.v1.ListSignaturesResponse\x12I\n\x0cGetSignature\x12\x1b.cta.v1.GetSignatureRequest\x1a\x1c.cta.v1.GetSignatureResponse\x12\x64\n\x15\x46indSimilarSignatures\x12$.cta.v1.FindSimilarSignaturesRequest\x1a%.cta.v1.FindSimilarSignaturesResponse\x12R\n\x0fUpdateSignature\x12\x1e.cta.v1.UpdateSignatureRequest\x1a\x1f.cta.v1.UpdateSignatureResponse\x12R\n\x0f\x44\x65leteSignature\x12\x1e.cta.v1.DeleteSignatureRequest\x1a\x1f.cta.v1.DeleteSignatureResponse\x12U\n\x10\x45xportSignatures\x12\x1f.cta.v1.ExportSignaturesRequest\x1a .cta.v1.ExportSignaturesResponse\x12U\n\x10ImportSignatures\x12\x1f.cta.v1.ImportSignaturesRequest\x1a .cta.v1.ImportSignaturesResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,18 +47,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDSIMILARSIGNATURESRESPONSE']._serialized_end=491
   _globals['_SIMILARSIGNATURE']._serialized_start=493
   _globals['_SIMILARSIGNATURE']._serialized_end=567
-  _globals['_DELETESIGNATUREREQUEST']._serialized_start=569
-  _globals['_DELETESIGNATUREREQUEST']._serialized_end=630
-  _globals['_DELETESIGNATURERESPONSE']._serialized_start=632
-  _globals['_DELETESIGNATURERESPONSE']._serialized_end=657
-  _globals['_EXPORTSIGNATURESREQUEST']._serialized_start=659
-  _globals['_EXPORTSIGNATURESREQUEST']._serialized_end=703
-  _globals['_EXPORTSIGNATURESRESPONSE']._serialized_start=705
-  _globals['_EXPORTSIGNATURESRESPONSE']._serialized_end=745
-  _globals['_IMPORTSIGNATURESREQUEST']._serialized_start=747
-  _globals['_IMPORTSIGNATURESREQUEST']._serialized_end=801
-  _globals['_IMPORTSIGNATURESRESPONSE']._serialized_start=803
-  _globals['_IMPORTSIGNATURESRESPONSE']._serialized_end=874
-  _globals['_SIGNATURESERVICE']._serialized_start=877
-  _globals['_SIGNATURESERVICE']._serialized_end=1411
+  _globals['_UPDATESIGNATUREREQUEST']._serialized_start=570
+  _globals['_UPDATESIGNATUREREQUEST']._serialized_end=718
+  _globals['_UPDATESIGNATURERESPONSE']._serialized_start=720
+  _globals['_UPDATESIGNATURERESPONSE']._serialized_end=783
+  _globals['_DELETESIGNATUREREQUEST']._serialized_start=785
+  _globals['_DELETESIGNATUREREQUEST']._serialized_end=846
+  _globals['_DELETESIGNATURERESPONSE']._serialized_start=848
+  _globals['_DELETESIGNATURERESPONSE']._serialized_end=873
+  _globals['_EXPORTSIGNATURESREQUEST']._serialized_start=875
+  _globals['_EXPORTSIGNATURESREQUEST']._serialized_end=919
+  _globals['_EXPORTSIGNATURESRESPONSE']._serialized_start=921
+  _globals['_EXPORTSIGNATURESRESPONSE']._serialized_end=961
+  _globals['_IMPORTSIGNATURESREQUEST']._serialized_start=963
+  _globals['_IMPORTSIGNATURESREQUEST']._serialized_end=1017
+  _globals['_IMPORTSIGNATURESRESPONSE']._serialized_start=1019
+  _globals['_IMPORTSIGNATURESRESPONSE']._serialized_end=1090
+  _globals['_SIGNATURESERVICE']._serialized_start=1093
+  _globals['_SIGNATURESERVICE']._serialized_end=1711
 # @@protoc_insertion_point(module_scope)

@@ -202,6 +202,75 @@ class SimilarSignature(_message.Message):
 Global___SimilarSignature: _TypeAlias = SimilarSignature  # noqa: Y015
 
 @_typing.final
+class UpdateSignatureRequest(_message.Message):
+    """Request of UpdateSignature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_ID_FIELD_NUMBER: _builtins.int
+    HEADLINE_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    signature_id: _builtins.str
+    """Which signature."""
+    headline: _builtins.str
+    """What it heals, one sentence; left out: as it is."""
+    retired: _builtins.bool
+    """True takes it out of use, false takes it back; left out: as it is."""
+    actor: _builtins.str
+    """Who asks, for the audit trail."""
+    comment: _builtins.str
+    """Why, for the audit trail."""
+    def __init__(
+        self,
+        *,
+        signature_id: _builtins.str = ...,
+        headline: _builtins.str | None = ...,
+        retired: _builtins.bool | None = ...,
+        actor: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_headline", b"_headline", "_retired", b"_retired", "headline", b"headline", "retired", b"retired"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_headline", b"_headline", "_retired", b"_retired", "actor", b"actor", "comment", b"comment", "headline", b"headline", "retired", b"retired", "signature_id", b"signature_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__headline: _TypeAlias = _typing.Literal["headline"]  # noqa: Y015
+    _WhichOneofArgType__headline: _TypeAlias = _typing.Literal["_headline", b"_headline"]  # noqa: Y015
+    _WhichOneofReturnType__retired: _TypeAlias = _typing.Literal["retired"]  # noqa: Y015
+    _WhichOneofArgType__retired: _TypeAlias = _typing.Literal["_retired", b"_retired"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__headline) -> _WhichOneofReturnType__headline | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retired) -> _WhichOneofReturnType__retired | None: ...
+
+Global___UpdateSignatureRequest: _TypeAlias = UpdateSignatureRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSignatureResponse(_message.Message):
+    """Answer of UpdateSignature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def signature(self) -> _signature_pb2.Signature:
+        """The signature after the change."""
+
+    def __init__(
+        self,
+        *,
+        signature: _signature_pb2.Signature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSignatureResponse: _TypeAlias = UpdateSignatureResponse  # noqa: Y015
+
+@_typing.final
 class DeleteSignatureRequest(_message.Message):
     """Request of DeleteSignature."""
 

@@ -50,6 +50,11 @@ class SignatureServiceStub(object):
                 request_serializer=cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesRequest.SerializeToString,
                 response_deserializer=cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesResponse.FromString,
                 _registered_method=True)
+        self.UpdateSignature = channel.unary_unary(
+                '/cta.v1.SignatureService/UpdateSignature',
+                request_serializer=cta_dot_v1_dot_signature__service__pb2.UpdateSignatureRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_signature__service__pb2.UpdateSignatureResponse.FromString,
+                _registered_method=True)
         self.DeleteSignature = channel.unary_unary(
                 '/cta.v1.SignatureService/DeleteSignature',
                 request_serializer=cta_dot_v1_dot_signature__service__pb2.DeleteSignatureRequest.SerializeToString,
@@ -86,8 +91,15 @@ class SignatureServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FindSimilarSignatures(self, request, context):
-        """Finds signatures that look like an incident. Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and, until this version has
-        it, UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        """Finds signatures that look like an incident, retired ones left out; nothing for one that was not analysed yet. Fails
+        with NOT_FOUND (INCIDENT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSignature(self, request, context):
+        """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,14 +113,15 @@ class SignatureServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExportSignatures(self, request, context):
-        """Returns signatures as a versioned JSON file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        """Returns signatures as a versioned JSON file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ImportSignatures(self, request, context):
-        """Takes signatures out of such a file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        """Takes signatures out of such a file, all of them or none. A known one stays as it is here. What they heal is proved
+        again on this server's events before it is used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +144,11 @@ def add_SignatureServiceServicer_to_server(servicer, server):
                     servicer.FindSimilarSignatures,
                     request_deserializer=cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesRequest.FromString,
                     response_serializer=cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesResponse.SerializeToString,
+            ),
+            'UpdateSignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSignature,
+                    request_deserializer=cta_dot_v1_dot_signature__service__pb2.UpdateSignatureRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_signature__service__pb2.UpdateSignatureResponse.SerializeToString,
             ),
             'DeleteSignature': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSignature,
@@ -230,6 +248,33 @@ class SignatureService(object):
             '/cta.v1.SignatureService/FindSimilarSignatures',
             cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesRequest.SerializeToString,
             cta_dot_v1_dot_signature__service__pb2.FindSimilarSignaturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cta.v1.SignatureService/UpdateSignature',
+            cta_dot_v1_dot_signature__service__pb2.UpdateSignatureRequest.SerializeToString,
+            cta_dot_v1_dot_signature__service__pb2.UpdateSignatureResponse.FromString,
             options,
             channel_credentials,
             insecure,

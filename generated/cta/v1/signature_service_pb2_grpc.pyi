@@ -38,15 +38,19 @@ class SignatureServiceStub:
     GetSignature: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.GetSignatureRequest, _signature_service_pb2.GetSignatureResponse]
     """Returns one signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     FindSimilarSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.FindSimilarSignaturesRequest, _signature_service_pb2.FindSimilarSignaturesResponse]
-    """Finds signatures that look like an incident. Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and, until this version has
-    it, UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+    """Finds signatures that look like an incident, retired ones left out; nothing for one that was not analysed yet. Fails
+    with NOT_FOUND (INCIDENT_NOT_FOUND).
     """
+    UpdateSignature: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.UpdateSignatureRequest, _signature_service_pb2.UpdateSignatureResponse]
+    """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     DeleteSignature: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.DeleteSignatureRequest, _signature_service_pb2.DeleteSignatureResponse]
     """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     ExportSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.ExportSignaturesRequest, _signature_service_pb2.ExportSignaturesResponse]
-    """Returns signatures as a versioned JSON file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+    """Returns signatures as a versioned JSON file."""
     ImportSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.ImportSignaturesRequest, _signature_service_pb2.ImportSignaturesResponse]
-    """Takes signatures out of such a file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+    """Takes signatures out of such a file, all of them or none. A known one stays as it is here. What they heal is proved
+    again on this server's events before it is used.
+    """
 
 @_typing.type_check_only
 class SignatureServiceAsyncStub(SignatureServiceStub):
@@ -58,15 +62,19 @@ class SignatureServiceAsyncStub(SignatureServiceStub):
     GetSignature: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.GetSignatureRequest, _signature_service_pb2.GetSignatureResponse]  # type: ignore[assignment]
     """Returns one signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     FindSimilarSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.FindSimilarSignaturesRequest, _signature_service_pb2.FindSimilarSignaturesResponse]  # type: ignore[assignment]
-    """Finds signatures that look like an incident. Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and, until this version has
-    it, UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+    """Finds signatures that look like an incident, retired ones left out; nothing for one that was not analysed yet. Fails
+    with NOT_FOUND (INCIDENT_NOT_FOUND).
     """
+    UpdateSignature: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.UpdateSignatureRequest, _signature_service_pb2.UpdateSignatureResponse]  # type: ignore[assignment]
+    """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     DeleteSignature: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.DeleteSignatureRequest, _signature_service_pb2.DeleteSignatureResponse]  # type: ignore[assignment]
     """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     ExportSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.ExportSignaturesRequest, _signature_service_pb2.ExportSignaturesResponse]  # type: ignore[assignment]
-    """Returns signatures as a versioned JSON file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+    """Returns signatures as a versioned JSON file."""
     ImportSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.ImportSignaturesRequest, _signature_service_pb2.ImportSignaturesResponse]  # type: ignore[assignment]
-    """Takes signatures out of such a file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+    """Takes signatures out of such a file, all of them or none. A known one stays as it is here. What they heal is proved
+    again on this server's events before it is used.
+    """
 
 class SignatureServiceServicer(metaclass=_abc_1.ABCMeta):
     """Signatures: the memory of what healed what."""
@@ -93,9 +101,17 @@ class SignatureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signature_service_pb2.FindSimilarSignaturesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signature_service_pb2.FindSimilarSignaturesResponse, _abc.Awaitable[_signature_service_pb2.FindSimilarSignaturesResponse]]:
-        """Finds signatures that look like an incident. Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and, until this version has
-        it, UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        """Finds signatures that look like an incident, retired ones left out; nothing for one that was not analysed yet. Fails
+        with NOT_FOUND (INCIDENT_NOT_FOUND).
         """
+
+    @_abc_1.abstractmethod
+    def UpdateSignature(
+        self,
+        request: _signature_service_pb2.UpdateSignatureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signature_service_pb2.UpdateSignatureResponse, _abc.Awaitable[_signature_service_pb2.UpdateSignatureResponse]]:
+        """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def DeleteSignature(
@@ -111,7 +127,7 @@ class SignatureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signature_service_pb2.ExportSignaturesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signature_service_pb2.ExportSignaturesResponse, _abc.Awaitable[_signature_service_pb2.ExportSignaturesResponse]]:
-        """Returns signatures as a versioned JSON file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+        """Returns signatures as a versioned JSON file."""
 
     @_abc_1.abstractmethod
     def ImportSignatures(
@@ -119,6 +135,8 @@ class SignatureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signature_service_pb2.ImportSignaturesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signature_service_pb2.ImportSignaturesResponse, _abc.Awaitable[_signature_service_pb2.ImportSignaturesResponse]]:
-        """Takes signatures out of such a file. Until this version has it: UNIMPLEMENTED (NOT_IN_THIS_VERSION)."""
+        """Takes signatures out of such a file, all of them or none. A known one stays as it is here. What they heal is proved
+        again on this server's events before it is used.
+        """
 
 def add_SignatureServiceServicer_to_server(servicer: SignatureServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

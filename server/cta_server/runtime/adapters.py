@@ -17,6 +17,7 @@ from cta_core.machine import AdapterChange, AdapterState, Halted
 from cta_core.memory import DecisionEntry
 from cta_core.verdict import Verdict
 from cta_server.runtime.errors import AdapterWrongState, Kind, NoEvents, NotFound
+from cta_server.runtime.fleet import Fleet, WorkerStanding
 from cta_server.runtime.gates import Gates
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
@@ -65,7 +66,9 @@ class Adapters:
         self._storage, self._gates, self._hub, self._ids = storage, gates, hub, ids
         self._samples, self._incidents = samples, incidents
         self._halted, self._clock = halted, clock
-        self._workers: dict[tuple[str, int], dict[str, bool]] = {}
+        self.fleet = Fleet(clock)
+        self.on_healed_outside: Callable[[str, int], None] | None = None
+        """Set by the runtime: the bake counts what an adapter healed in the workers."""
         self.on_promoted: Callable[[str], None] | None = None
         """Set by the runtime: drives the stream's held events again."""
 
@@ -224,13 +227,28 @@ class Adapters:
             )
         return len(gate.adapters)
 
-    def report(self, worker_id: str, adapter_id: str, revision: int, *, applied: bool) -> tuple[int, int]:
-        """A worker applied or refused a revision; returns how many did the one and the other."""
-        workers = self._workers.setdefault((adapter_id, revision), {})
-        workers[worker_id] = applied
-        if len(self._workers) > 1024:
-            self._workers.pop(next(iter(self._workers)))
-        return sum(workers.values()), sum(not yes for yes in workers.values())
+    def report(
+        self, worker_id: str, adapter_id: str, revision: int, *, applied: bool, error: str = "", healed: int = 0
+    ) -> tuple[int, int]:
+        """A worker applied or refused a revision, and healed so many events with it; returns how many workers did the
+        one and the other.
+        """
+        if healed:
+            self._gates.healed_by[adapter_id] = self.healed_count(adapter_id) + healed
+            if self.on_healed_outside is not None:
+                self.on_healed_outside(adapter_id, healed)
+        return self.fleet.report(worker_id, adapter_id, revision, applied=applied, error=error)
+
+    async def workers(self, stream_id: str) -> list[WorkerStanding]:
+        """The consumers that apply adapters in their own processes."""
+        in_force: dict[str, tuple[str, int]] = {}
+        before, journal = "", self._storage.journal
+        while page := await self._storage.journaled(
+            journal.list_adapters, stream_id=stream_id, states=(AdapterState.ACTIVE,), before=before, limit=500
+        ):
+            in_force.update((adapter.adapter_id, (adapter.stream_id, adapter.revision)) for adapter in page)
+            before = page[-1].adapter_id
+        return self.fleet.workers(stream_id, in_force)
 
     async def _current(self, adapter_id: str, expected: int) -> AdapterRevision:
         adapter = await self.get(adapter_id)

@@ -55,6 +55,12 @@ class Bakes:
         """Stops watching."""
         self._bakes.pop(adapter_id, None)
 
+    def count(self, adapter_id: str, healed: int) -> None:
+        """Counts events that the adapter healed in a worker's own process, and that went well there."""
+        bake = self._bakes.get(adapter_id)
+        if bake is not None:
+            bake.healed += healed
+
     def observe(self, _stream_id: str, results: Sequence[EventResult]) -> None:
         """Counts a batch's results."""
         if not self._bakes:

@@ -46,3 +46,5 @@ class ReportedFailure(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     error_type: str
     message: str
+    adapter_id: str = ""
+    """Adapter that had healed the event there; empty when none had."""

@@ -113,10 +113,14 @@ class Intake:
             if known is not None and known != _digest(stream_id, events):
                 raise RequestIdReused(request_id)
         named = self._name(events, request_id)
+        # Only an adapter in force can be to blame; any other word is passed over.
+        in_force = {adapter.adapter_id: adapter.revision for adapter in gate.adapters}
         results = [
             EventResult(
                 kind=OutcomeKind.QUARANTINED,
                 event_id=event_id,
+                adapter_id=failure.adapter_id if failure.adapter_id in in_force else "",
+                adapter_revision=in_force.get(failure.adapter_id, 0),
                 reason=HeldReason.STAGE_FAILED,
                 message=f"{failure.error_type}: {failure.message}"[:300],
                 stage=failure.stage,

@@ -169,6 +169,7 @@ class Runtime:
         self.intake.on_healed = self.bakes.observe
         self.intake.on_healthy = self._healthy
         self.adapters.on_promoted = self._redrive_late
+        self.adapters.on_healed_outside = self.bakes.count
         self.streams.on_learned = self._learned
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver

@@ -14,11 +14,14 @@ from cta.v1.adapter_service_pb2 import (
     ExportAdapterRequest,
     GetAdapterRequest,
     ListAdaptersRequest,
+    ListWorkersRequest,
     PromoteAdapterRequest,
     ReportAdapterRequest,
     RollBackAdapterRequest,
     TestAdapterRequest,
+    Worker,
     WorkerOutcome,
+    WorkerState,
 )
 from cta.v1.event_pb2 import OutcomeKind, Payload
 from cta_client import watches
@@ -46,6 +49,18 @@ ADAPTERS: Table[Adapter] = Table(
     ),
     note=lambda each: "; ".join(each.words),
     empty="No adapters. The loop makes them; `cta adapters create` brings one.",
+)
+
+WORKERS: Table[Worker] = Table(
+    columns=(
+        Column("WORKER", lambda each: each.worker_id, grow=True, least=20),
+        Column("STATE", lambda each: word(WorkerState, each.state), least=8),
+        Column("APPLIES", lambda each: f"r{each.applied_revision}", right=True),
+        Column("IN FORCE", lambda each: f"r{each.wanted_revision}", right=True),
+        Column("STREAMS", lambda each: ", ".join(each.stream_ids) or "all"),
+    ),
+    note=lambda each: each.error_message,
+    empty="No workers. A guard in a consumer's own process is one; see docs/clients.md.",
 )
 
 
@@ -260,4 +275,25 @@ async def report(session: Session, *, adapter_id: str, worker_id: str, revision:
     if session.out.json:
         return session.out.document(answer)
     session.out.note(f"Applied by {count(answer.applied_count)} workers, refused by {count(answer.refused_count)}.")
+    return None
+
+
+@verb(adapters, "workers", "cta adapters workers --stream payments")
+@click.option(
+    "--stream", "stream_id", default="", metavar="STREAM", help="Only this stream's.", shell_complete=complete.streams
+)
+async def workers(session: Session, *, stream_id: str) -> None:
+    """List the consumers that apply adapters in their own processes, and the revision that each is on."""
+    answer = await session.client.adapters.ListWorkers(ListWorkersRequest(stream_id=stream_id))
+    if session.out.json:
+        return session.out.document(answer)
+    session.out.lines(WORKERS.lines(answer.workers, session.out.width))
+    if answer.workers:
+        others = [
+            word(WorkerState, each.state) for each in answer.workers if each.state != WorkerState.WORKER_STATE_CURRENT
+        ]
+        told = [f"{count(others.count(state))} {state.lower()}" for state in sorted(set(others))]
+        session.out.note(
+            f"{count(answer.current_count)} of {count(answer.worker_count)} current{''.join(', ' + t for t in told)}."
+        )
     return None

@@ -13,6 +13,7 @@ from cta.v1.signature_service_pb2 import (
     ImportSignaturesRequest,
     ListSignaturesRequest,
     SimilarSignature,
+    UpdateSignatureRequest,
 )
 from cta_client.cli import complete, inputs
 from cta_client.cli.pages import collect
@@ -109,6 +110,28 @@ async def similar(session: Session, *, incident_id: str, limit: int) -> None:
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(SIMILAR.lines(answer.signatures, session.out.width))
+
+
+@verb(signatures, "edit", 'cta signatures edit sig_... --headline "cents for units" --actor ann')
+@_signature
+@click.option("--headline", metavar="TEXT", help="What it heals, one sentence.")
+@click.option("--retire/--restore", "retired", default=None, help="Take it out of use, or take it back.")
+@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@click.option("--comment", default="", metavar="TEXT", help="Why.")
+async def edit(
+    session: Session, *, signature_id: str, headline: str | None, retired: bool | None, actor: str, comment: str
+) -> None:
+    """Change a signature's headline, or take it out of use."""
+    if headline is None and retired is None:
+        raise click.UsageError("Say what to change: --headline, --retire or --restore.")
+    answer = await session.client.signatures.UpdateSignature(
+        UpdateSignatureRequest(
+            signature_id=signature_id, headline=headline, retired=retired, actor=actor, comment=comment
+        )
+    )
+    if session.out.json:
+        return session.out.document(answer)
+    return session.out.note(f"Signature {signature_id} is {'retired' if answer.signature.retired else 'in use'}.")
 
 
 @verb(signatures, "delete", "cta signatures delete sig_... --yes")

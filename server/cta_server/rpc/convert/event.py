@@ -143,6 +143,7 @@ def failures_of(request: service.ReportFailuresRequest, problems: Problems) -> l
             stage=problems.text(f"failures[{index}].stage", item.stage, MAX_NAME, required=True),
             error_type=problems.text(f"failures[{index}].error_type", item.error_type, MAX_NAME, required=True),
             message=problems.text(f"failures[{index}].message", item.message, MAX_TEXT),
+            adapter_id=problems.text(f"failures[{index}].adapter_id", item.adapter_id, MAX_NAME),
         )
         for index, item in enumerate(request.failures)
     ]

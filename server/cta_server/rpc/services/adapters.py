@@ -16,12 +16,18 @@ from cta_server.rpc.convert import adapter as convert
 from cta_server.rpc.convert.event import trial
 from cta_server.rpc.convert.payload import bodies_of
 from cta_server.rpc.convert.problems import MAX_NAME, MAX_TEXT, Problems, within
+from cta_server.rpc.convert.worker import worker
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import StateWatch, interval_of, place_of
+from cta_server.runtime.fleet import WorkerState
 
 DEFAULT_TRIALS: Final = 20
 MOST_TRIALS: Final = 1000
+MOST_WORKERS: Final = 1000
+"""Workers of one answer: some hundred kilobytes."""
+MOST_HEALED: Final = 1_000_000_000
+"""Healed events of one report. Beyond a billion it is a mistake, and the counts would no longer fit."""
 SNAPSHOT_PAGE: Final = 500
 """Adapters read from the journal at once for a snapshot: a few milliseconds of its thread."""
 
@@ -185,8 +191,9 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
             changes=self._changes,
             era=self._face.era,
         )
-        async for message in watch.run(request.resume_token, interval):
-            yield message
+        with self._adapters.fleet.watching(request.worker_id, stream_ids):
+            async for message in watch.run(request.resume_token, interval):
+                yield message
 
     async def _active(self, stream_ids: Sequence[str]) -> list[AdapterRevision]:
         """All adapters in force, of the streams."""
@@ -216,6 +223,7 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
         problems.text("error_message", request.error_message, MAX_TEXT)
         if request.outcome not in (api.WORKER_OUTCOME_APPLIED, api.WORKER_OUTCOME_REFUSED):
             problems.add("outcome", "must be WORKER_OUTCOME_APPLIED or WORKER_OUTCOME_REFUSED")
+        problems.number("healed_count", request.healed_count, least=0, most=MOST_HEALED)
         if request.revision < 1:
             problems.add("revision", "must be the revision that the worker was sent")
         problems.check()
@@ -225,8 +233,21 @@ class AdapterServicer(adapter_service_pb2_grpc.AdapterServiceServicer):
             request.adapter_id,
             request.revision,
             applied=request.outcome == api.WORKER_OUTCOME_APPLIED,
+            error=request.error_message,
+            healed=request.healed_count,
         )
         return api.ReportAdapterResponse(applied_count=applied, refused_count=refused)
+
+    async def ListWorkers(self, request: api.ListWorkersRequest, context: Context) -> api.ListWorkersResponse:
+        problems = Problems()
+        problems.text("stream_id", request.stream_id, MAX_NAME)
+        problems.check()
+        found = await self._adapters.workers(request.stream_id)
+        return api.ListWorkersResponse(
+            workers=[worker(each) for each in found[:MOST_WORKERS]],
+            worker_count=len(found),
+            current_count=sum(each.state is WorkerState.CURRENT for each in found),
+        )
 
     def _message(self, core: AdapterRevision) -> adapter_pb2.Adapter:
         return convert.adapter(core, healed_count=self._adapters.healed_count(core.adapter_id))

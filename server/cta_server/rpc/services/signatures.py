@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cta.v1 import signature_service_pb2 as api
 from cta.v1 import signature_service_pb2_grpc
-from cta_core.memory import DecisionEntry
-from cta_server.rpc.convert.problems import Problems
+from cta_core import signature_file
+from cta_core.memory import DecisionEntry, SignatureRecord
+from cta_server.rpc.convert.problems import MAX_TEXT, Problems
 from cta_server.rpc.convert.signature import signature
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
-from cta_server.rpc.refusals import NotInThisVersion
 from cta_server.runtime.errors import Kind, NotFound
+
+MAX_SIMILAR: Final = 100
+"""Most signatures of one answer: what a person looks through."""
 
 
 class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
@@ -44,7 +49,35 @@ class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
         request: api.FindSimilarSignaturesRequest,
         context: Context,
     ) -> api.FindSimilarSignaturesResponse:
-        raise NotInThisVersion("SignatureService/FindSimilarSignatures")
+        problems = Problems()
+        limit = int(problems.number("limit", request.limit, least=0, most=MAX_SIMILAR)) or 3
+        problems.check()
+        incident = await self._runtime.incidents.get(request.incident_id)
+        look = await self._runtime.memory.look_of(incident)
+        found = await self._runtime.memory.similar(look, limit) if look is not None else []
+        return api.FindSimilarSignaturesResponse(
+            signatures=[
+                api.SimilarSignature(signature=signature(each.signature), likeness=each.likeness) for each in found
+            ]
+        )
+
+    async def UpdateSignature(
+        self, request: api.UpdateSignatureRequest, context: Context
+    ) -> api.UpdateSignatureResponse:
+        problems = Problems()
+        actor, comment = problems.audit(request.actor, request.comment)
+        problems.text("headline", request.headline, MAX_TEXT)
+        problems.check()
+        found = await self._face.archived(self._face.archive.get_signature, request.signature_id)
+        if found is None:
+            raise NotFound(Kind.SIGNATURE, request.signature_id)
+        await self._decide("update_signature", actor, found, comment)
+        changed = await self._runtime.memory.edit(
+            found,
+            headline=request.headline if request.HasField("headline") else None,
+            retired=request.retired if request.HasField("retired") else None,
+        )
+        return api.UpdateSignatureResponse(signature=signature(changed))
 
     async def DeleteSignature(
         self, request: api.DeleteSignatureRequest, context: Context
@@ -55,15 +88,7 @@ class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
         found = await self._face.archived(self._face.archive.get_signature, request.signature_id)
         if found is None:
             raise NotFound(Kind.SIGNATURE, request.signature_id)
-        # First the audit trail, then the deed: a kill in between leaves a trace without a deed, and never the reverse.
-        decision = DecisionEntry(
-            action="delete_signature",
-            actor=actor,
-            stream_id=found.stream_id,
-            why=f"{found.signature_id}: {found.headline}",
-            time=self._runtime.clock(),
-        )
-        await self._face.journaled(self._face.journal.decide, decision)
+        await self._decide("delete_signature", actor, found, found.headline)
         await self._face.archived(self._face.archive.delete_signature, request.signature_id)
         return api.DeleteSignatureResponse()
 
@@ -72,11 +97,32 @@ class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
         request: api.ExportSignaturesRequest,
         context: Context,
     ) -> api.ExportSignaturesResponse:
-        raise NotInThisVersion("SignatureService/ExportSignatures")
+        records = await self._runtime.memory.export(request.stream_id)
+        return api.ExportSignaturesResponse(file=signature_file.dump(records))
 
     async def ImportSignatures(
         self,
         request: api.ImportSignaturesRequest,
         context: Context,
     ) -> api.ImportSignaturesResponse:
-        raise NotInThisVersion("SignatureService/ImportSignatures")
+        problems = Problems()
+        actor, _ = problems.audit(request.actor)
+        problems.check()
+        records = signature_file.load(request.file)
+        decision = DecisionEntry(
+            action="import_signatures", actor=actor, why=f"{len(records)} in the file", time=self._runtime.clock()
+        )
+        await self._face.journaled(self._face.journal.decide, decision)
+        imported = await self._runtime.memory.take(records)
+        return api.ImportSignaturesResponse(imported_count=imported, known_count=len(records) - imported)
+
+    async def _decide(self, action: str, actor: str, found: SignatureRecord, why: str) -> None:
+        """First the audit trail, then the deed: a kill in between leaves a trace without a deed, never the reverse."""
+        decision = DecisionEntry(
+            action=action,
+            actor=actor,
+            stream_id=found.stream_id,
+            why=f"{found.signature_id}: {why}",
+            time=self._runtime.clock(),
+        )
+        await self._face.journaled(self._face.journal.decide, decision)
