@@ -240,10 +240,6 @@ def _choice(
         if gap < margin:
             margin, rival = gap, other
     vetoes = candidate.vetoes
-    if candidate.relation.keyed:
-        # The same key has the same value as before: no other quantity does that. Correlation does not tell `avg_x`
-        # from `x`.
-        vetoes = tuple(veto for veto in vetoes if not veto.startswith("qualifier:"))
     score = candidate.score + (min(4.0, relation_margin) if candidate.name.score < 0.6 else 0.0)
     relation = candidate.relation
     if relation_margin > 2:

@@ -138,15 +138,17 @@ def _numbers(target: View, given: View, loose: bool) -> Fit:
     if low > 0.1 and high == 0 and len(b) >= 40:
         conflicts.append("the sign is gone")
     places_a, places_b = target.most_decimals, given.most_decimals
-    whole_a = target.decimals[0] / max(1, sum(target.decimals.values()))
-    whole_b = given.decimals[0] / max(1, sum(given.decimals.values()))
+    # Zeros are written without a fraction whatever the precision is: they say nothing here.
+    some_a, some_b = int(np.sum(a != 0)), int(np.sum(b != 0))
+    whole_a = (target.decimals[0] - (len(a) - some_a)) / max(1, some_a)
+    whole_b = (given.decimals[0] - (len(b) - some_b)) / max(1, some_b)
     if places_b > places_a and (places_a == 0 or places_b > places_a + 1):
         score *= 0.6
-        if places_a == 0:
+        if places_a == 0 and some_a >= 15:
             conflicts.append("fractions where there were whole numbers")
-    if places_a > 0 and whole_a < 0.5 and whole_b > 0.97 and len(b) >= 15:
+    if places_a > 0 and whole_a < 0.5 and whole_b > 0.97 and some_b >= 15:
         conflicts.append("coarser: the fractions are gone")
-    elif places_a >= 2 and places_b < places_a and len(b) >= 40 and _coarser(target, given):
+    elif places_a >= 2 and places_b < places_a and some_b >= 40 and _coarser(target, given):
         conflicts.append("coarser: decimals are gone")
     coming = _recurrence(target, given)
     if coming is not None and _sparse(target):

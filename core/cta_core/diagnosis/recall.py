@@ -8,9 +8,10 @@ neighbours do not object.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from typing import Any
+
+import numpy as np
 
 from cta_core.adapter.compile import compile_program
 from cta_core.adapter.program import Program
@@ -38,7 +39,7 @@ from cta_core.diagnosis.report import (
 from cta_core.diagnosis.symptoms import findings
 from cta_core.diagnosis.table import Table
 from cta_core.diagnosis.verify import Trial, try_out
-from cta_core.diagnosis.views import View, kolmogorov
+from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise
 from cta_core.errors import InvalidProgram
 from cta_core.path import key_of, parse
 
@@ -65,8 +66,8 @@ MAX_ASKED = 60
 MAX_BROKEN = 12
 """Broken events that are looked into for the report's symptoms."""
 
-CHANCE = 1.63
-"""Kolmogorov-Smirnov coefficient at 1 in 100. A right adapter that chance refutes here is found by the search."""
+EXACT = 0.002
+"""Residual of a sum, as a share of the spread, up to which healthy numbers add up: cents that were rounded."""
 
 COUNTER = 0.97
 """Share of rising neighbours from which numbers are a counter or a clock."""
@@ -175,7 +176,7 @@ def _explains(
             result.conflicts
             or (view.solid and result.score < LEAST_FIT)
             or relations.ask(view, given, keys=False).conflicts
-            or (strict and _shifted(view, given))
+            or (strict and (_shifted(view, given) or _adds_up_no_more(path, healthy.events, touched)))
         ):
             return None
     return compared
@@ -185,8 +186,31 @@ def _shifted(view: View, given: View) -> bool:
     """Are these numbers otherwise distributed than healthy ones? Counters and clocks move on and are not asked."""
     if view.kind != "number" or not len(given.sorted_numbers) or view.rising >= COUNTER:
         return False
-    noise = math.sqrt(1 / len(view.sorted_numbers) + 1 / len(given.sorted_numbers))
-    return kolmogorov(view.sorted_numbers, given.sorted_numbers) > CHANCE * noise
+    noise = kolmogorov_noise(len(view.sorted_numbers), len(given.sorted_numbers))
+    return kolmogorov(view.sorted_numbers, given.sorted_numbers) > noise
+
+
+def _adds_up_no_more(path: str, healthy: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]]) -> bool:
+    """Was this number a sum of its neighbours in every healthy event, and is it none now?"""
+    key = path[1:]
+    names = [name for name, value in healthy[0].items() if type(value) in (int, float) and name != key]
+    first, now = _numbers(healthy, [key, *names]), _numbers(healed, [key, *names])
+    # A sum that fits has to be told from one that any numbers would fit: five events for each neighbour.
+    if not names or len(first) < 5 * len(names) or not len(now):
+        return False
+    spread = float(np.std(first[:, 0]))
+    weights, *_ = np.linalg.lstsq(first[:, 1:], first[:, 0], rcond=None)
+
+    def off(rows: Floats) -> float:
+        return float(np.median(np.abs(rows[:, 0] - rows[:, 1:] @ weights)))
+
+    return spread > 0 and off(first) <= EXACT * spread and off(now) > 3 * EXACT * spread
+
+
+def _numbers(events: Sequence[dict[str, Any]], names: Sequence[str]) -> Floats:
+    """The named numbers of the events that have all of them."""
+    rows = [[event.get(name) for name in names] for event in events]
+    return np.array([row for row in rows if all(type(value) in (int, float) for value in row)], dtype=np.float64)
 
 
 def _report(

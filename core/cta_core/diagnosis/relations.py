@@ -446,7 +446,10 @@ def compare_order(a: Floats, x: Floats, b: Floats, y: Floats) -> tuple[float, fl
         pooled = (before * n + now * m + 1) / (n + m + 2)
         z = (before - now) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / n + 1 / m))
         lost = min(z * z / 2, 20.0) if before > now else 0.0
-        won = min(CLIP, m * (before * math.log((before + 1e-9) / (mixed + 0.02)))) if lost < 3 else 0.0
+        # Among the drifted events as well the order must hold better than by chance, or it says nothing of this field.
+        chance = float(np.mean(test(np.roll(b[here], 7), y[here])))
+        clear = now - chance > 3 * math.sqrt(max(chance * (1 - chance), 1e-3) / m)
+        won = min(CLIP, m * (before * math.log((before + 1e-9) / (mixed + 0.02)))) if lost < 3 and clear else 0.0
         if won > gain:
             gain, words = won, name
         if lost > loss:

@@ -34,6 +34,10 @@ KNOWN_NAME = 0.55
 """From here on a name counts as support of its own: half of its words and the head among them."""
 
 
+WEAK_NAME = 0.25
+"""Likeness below which a name says nothing: less than a generic word in common."""
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One way to fill a field."""
 
@@ -56,14 +60,12 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def supported(self) -> bool:
         """Does anything but the mere distribution speak for this source?"""
-        return (
-            self.own
-            or self.name.score >= KNOWN_NAME
-            or self.fit.support >= 1.5
-            or self.relation.support >= 2.5
-            or (self.siblings and self.name.score >= 0.3 and self.fit.score >= 0.9)
-            or self.fit.support + self.relation.support + 2 * self.name.score >= 2.5
-        )
+        if self.own or self.name.score >= KNOWN_NAME or self.relation.support >= 2.5:
+            return True
+        if self.siblings and self.name.score >= 0.3 and self.fit.score >= 0.9:
+            return True
+        # Known values and a rare form say which kind of thing it is, not in which role: some word of the name has to say that.
+        return self.name.score >= WEAK_NAME and self.fit.support + self.relation.support + 2 * self.name.score >= 2.4
 
 
 class Searcher:
@@ -160,7 +162,7 @@ def _weighed(target: View, source: View, pair: NamePair, recipe: Recipe, result:
         + recipe.support
         + result.support
     )
-    if not own and pair.score < 0.25 and target.distinct_share < 0.9:
+    if not own and pair.score < WEAK_NAME and target.distinct_share < 0.9:
         # Values that come again belong to a kind of thing (users, countries) that may stand in several roles:
         # without any
         # word of the name they carry no match, unless the neighbours know the role.

@@ -20,7 +20,7 @@ from cta_core.diagnosis.candidates.dates import Witness
 from cta_core.diagnosis.case import Case, Options
 from cta_core.diagnosis.compounds import Compound, copies, derived, merges, splits
 from cta_core.diagnosis.conditions import condition_for
-from cta_core.diagnosis.decide import Choice, decide
+from cta_core.diagnosis.decide import NO_RIVAL, Choice, decide
 from cta_core.diagnosis.formats import ZONED
 from cta_core.diagnosis.keyed import keyed_ratio
 from cta_core.diagnosis.lexicon import UNIT_WORDS
@@ -103,13 +103,15 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         choices = decide(left, targets, searcher)
         open_paths = _left_open(serious, explained | taken, choices, options)
     choices = _with_unit_labels(choices)
+    choices.update(_rare(case, choices, pool, searcher))
     omitted = _omitted_nulls(case, serious, choices)
     open_paths = [path for path in open_paths if path not in omitted]
     constants.update(dict.fromkeys(omitted))
     parts = [one.part for one in joint]
     for target, choice in choices.items():
         source, recipe = choice.candidate.source, choice.candidate.recipe
-        when = condition_for(target, targets[target], pool[target], recipe) if case.old and choice.candidate.own else ()
+        own = case.old and choice.candidate.own
+        when = condition_for(target, targets[target], pool[target], recipe) if own else ()
         parts.append(Part(targets=(target,), sources=(source,), steps=recipe.steps, when=when))
     steps = assemble(parts, healthy, drifted, case.level.before, case.level.after, mixed=bool(case.old))
     steps = (*steps, *(Default(path=path, value=value) for path, value in constants.items()))
@@ -203,6 +205,35 @@ def _left_open(
         ):
             choices.pop(path)
     return open_paths
+
+
+def _rare(case: Case, choices: dict[str, Choice], pool: dict[str, View], searcher: Searcher) -> dict[str, Choice]:
+    """Optional fields that come too rarely to be missed, and whose new name is plain: they move with the others."""
+    if not any(not choice.candidate.own for choice in choices.values()):
+        return {}
+    used = {choice.candidate.source for choice in choices.values()}
+    left = {path: view for path, view in pool.items() if path not in used and path not in case.level.healthy.columns}
+    found: dict[str, Choice] = {}
+    for path, column in case.level.healthy.columns.items():
+        if not left or path in choices or path in case.level.drifted.columns or not case.inner.names(path):
+            continue
+        view = View.of(column)
+        stars = path.count("*")
+        same = [
+            source
+            for source in left
+            if source.count("*") == stars
+            and (pair := compare(path, source)).score >= SAME_NAME
+            and not pair.doubts
+            and left[source].solid_types <= view.solid_types | {"null"}
+        ]
+        if len(same) != 1:
+            continue
+        rows = [row for row in searcher.search(view, left[same[0]], case.inner.of(path)) if row.recipe.kind == "rename"]
+        if rows and not rows[0].vetoes:
+            found[path] = Choice(candidate=rows[0], margin=NO_RIVAL)
+            del left[same[0]]
+    return found
 
 
 def _omitted_nulls(case: Case, serious: Sequence[Finding], choices: dict[str, Choice]) -> list[str]:

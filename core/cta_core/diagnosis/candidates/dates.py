@@ -137,6 +137,8 @@ def _from(target: View, source: View, form: str, style: Style, witnesses: Sequen
         and known.sum() >= 15
     ):
         conflicts.append("coarser: the seconds are gone")
+    if _finer(target, source, form):
+        conflicts.append("coarser: digits of the fraction are gone")
     zoned_target = style.form in ZONED
     zone, proof = "UTC", ""
     if zoned_target and form not in ZONED and not (form in DATES and style.whole_days):
@@ -166,6 +168,21 @@ def _from(target: View, source: View, form: str, style: Style, witnesses: Sequen
         facts=tuple(facts),
         family="datetime",
     )
+
+
+_DIGITS = {"epoch_s": 0, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
+
+
+def _finer(target: View, source: View, form: str) -> bool:
+    """Do most healthy times have digits of a fraction that the source cannot have?"""
+    if form in _DIGITS and source.types["number"] == 0:
+        places = _DIGITS[form]
+    else:
+        places = max((len(match[1]) for text in source.texts if (match := _FRACTION.search(text))), default=0)
+        if not source.texts:
+            return False
+    deep = sum(1 for text in target.texts if (match := _FRACTION.search(text)) and match[1][places:].strip("0"))
+    return bool(target.texts) and deep > 0.3 * len(target.texts)
 
 
 OFFSETS = tuple(
