@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages import api, errors, settings, sizes, steps, tables
+from pages import api, errors, guard, settings, sizes, steps, tables
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings.table,
     "policy": settings.policy_table,
     "autonomy": settings.autonomy_table,
     "limits": settings.limits_table,
+    "guard-options": guard.options,
     "sizes": sizes.table,
     "step-list": steps.overview,
     "steps": steps.sections,
