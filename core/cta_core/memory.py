@@ -5,6 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from cta_core.adapter.program import Program
+from cta_core.look import Trait
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """That a fix was refused or rolled back on a stream."""
+
+    stream_id: str
+    count: int = 1
+    why: str = ""
+    """Why, the last time."""
 
 
 class SignatureRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +29,9 @@ class SignatureRecord(msgspec.Struct, frozen=True, kw_only=True):
     create_time: float = 0.0
     update_time: float = 0.0
     embedding: tuple[float, ...] = ()
+    """What it looked like, for likeness; empty for one that is found by its key only."""
+    traits: tuple[Trait, ...] = ()
+    """The fields of the program that had changed, so that it can be written for other fields."""
     hits: int = 0
     """How often it was found again."""
     confirmed: int = 0
@@ -28,6 +41,18 @@ class SignatureRecord(msgspec.Struct, frozen=True, kw_only=True):
     refused_why: str = ""
     """Why, the last time."""
     retired: bool = False
+    refusals: tuple[Refusal, ...] = ()
+    """The refusals by stream: on its own stream one blocks the fix, elsewhere it is a caution."""
+    counted: tuple[str, ...] = ()
+    """Incidents that the counts know already, the newest last, each with what became of it: counting is idempotent."""
+
+    def refused_on(self, stream_id: str) -> Refusal | None:
+        """The refusal on a stream, None if there is none."""
+        return next((refusal for refusal in self.refusals if refusal.stream_id == stream_id), None)
+
+    def trusted_on(self, stream_id: str) -> bool:
+        """May the loop offer this fix on a stream by itself?"""
+        return not self.retired and self.confirmed > self.refused and self.refused_on(stream_id) is None
 
 
 class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True):

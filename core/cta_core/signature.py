@@ -1,14 +1,13 @@
 """Signatures: what an incident looks like, as an exact key and as a vector of likeness.
 
-`fingerprint` is computed before any analysis, from structure alone, so that the same drift of the same stream gives
-the same
-key whichever events were sampled. `embedding` places an incident among others by the kind of change, not by its
-names, so
-that a like one on another stream is found. Neither ever promotes anything: what is found is proved again by `diagnose`.
+`look` is taken before any analysis, from structure alone. Its key is the same whichever events of the same drift were
+sampled. Its vector places an incident among others by the kind of change, not by its names, so that a like one on
+another stream is found. Neither ever promotes anything: what is found is proved again by `diagnose` and by the canary.
 """
 
 from __future__ import annotations
 
+import array
 import hashlib
 import math
 from collections import Counter
@@ -16,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cta_core.contract import Contract
-from cta_core.diagnosis.names import name_of
-from cta_core.diagnosis.report import Report
+from cta_core.diagnosis.names import compare, name_of
+from cta_core.look import SEEN, USUAL, Form, Look, Place, Trait, main_types, traits_of, types_of
 from cta_core.profile import FieldProfile, Profile
 
 VERSION = "sig1"
@@ -26,44 +25,127 @@ VERSION = "sig1"
 DIMENSIONS = 128
 """Length of an embedding: with weighted features 128 find the right template first in 93 of 100 cases, 4096 no more."""
 
-SEEN = 0.05
-"""Share of events from which a new path or a broken rule enters the key: rarer ones would come and go with the
-sample."""
-
-USUAL = 0.9
-"""Share of healthy events from which a field's absence enters the key."""
-
 _WEIGHTS = {
     "rule": 1.0,
-    "type": 1.0,
-    "family": 1.0,
-    "step": 2.0,
-    "factor": 2.5,
-    "place": 2.0,
-    "decimals": 0.7,
+    "gone": 1.0,
+    "new": 1.0,
+    "changed": 2.0,
+    "pair": 2.0,
+    "depth": 1.0,
+    "ratio": 2.5,
     "name": 0.25,
 }
 """Weights of feature classes: structure outweighs names, as measured in the survey (right first 0.93 against 0.81
-flat)."""
+flat). The ratio of magnitudes says most, since it tells units apart."""
 
 
-def fingerprint(healthy: Profile, drifted: Sequence[dict[str, Any]], contract: Contract | None) -> str:
-    """The exact key of a drift: which rules broke where, which paths vanished or are new and of which types."""
-    facts: set[str] = set()
-    count = max(1, len(drifted))
-    if contract is not None:
-        broken: Counter[str] = Counter()
-        for event in drifted:
-            broken.update({f"{_starred(breach.path)} {breach.rule}" for breach in contract.violations(event)})
-        facts.update(f"broken {name}" for name, times in broken.items() if times >= SEEN * count)
+def look(healthy: Profile, drifted: Sequence[dict[str, Any]], contract: Contract | None) -> Look:
+    """What the drifted events look like against healthy ones."""
     here = Profile.of(drifted)
+    rules = _broken(drifted, contract)
+    traits = traits_of(healthy, here)
+    return Look(fingerprint=_key(healthy, here, rules), embedding=embedding(traits, rules), traits=traits)
+
+
+def embedding(traits: Sequence[Trait], rules: Iterable[str] = ()) -> tuple[float, ...]:
+    """An incident as a unit vector: feature-hashed changes, structure before names.
+
+    Args:
+        traits: The fields that are not as they were.
+        rules: Broken rules, each `path rule`.
+    """
+    vector = [0.0] * DIMENSIONS
+    for feature, text in _features(traits, rules):
+        digest = hashlib.blake2b(f"{feature}={text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        place = int.from_bytes(digest[:4], "big") % DIMENSIONS
+        vector[place] += _WEIGHTS[feature] * (1.0 if digest[4] & 1 else -1.0)
+    length = math.sqrt(sum(value * value for value in vector))
+    if not length:
+        return ()
+    # Single precision, as the stores keep it: what comes back is what was put.
+    return tuple(array.array("f", [value / length for value in vector]))
+
+
+def likeness(one: Sequence[float], two: Sequence[float]) -> float:
+    """Cosine of two embeddings, -1 to 1; 0 where one is missing."""
+    return sum(a * b for a, b in zip(one, two, strict=True)) if len(one) == len(two) else 0.0
+
+
+def _features(traits: Sequence[Trait], rules: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for rule in sorted({rule.rpartition(" ")[2] for rule in rules}):
+        yield "rule", rule
+    gone = [trait for trait in traits if trait.place is Place.GONE]
+    new = [trait for trait in traits if trait.place is Place.NEW]
+    for trait in traits:
+        before, after = trait.before, trait.after
+        for word in name_of(trait.path).leaf:
+            yield "name", word
+        if before is not None and after is not None:
+            yield "changed", f"{_kind(before)} {_kind(after)}"
+            yield from _ratio(before, after)
+        elif before is not None:
+            yield "gone", _kind(before)
+        elif after is not None:
+            yield "new", _kind(after)
+    for was, now in _pairs(gone, new):
+        if was.before is not None and now.after is not None:
+            yield "pair", f"{_kind(was.before)} {_kind(now.after)}"
+            yield "depth", str(now.path.count("/") - was.path.count("/"))
+            yield from _ratio(was.before, now.after)
+
+
+def _pairs(gone: Sequence[Trait], new: Sequence[Trait]) -> list[tuple[Trait, Trait]]:
+    """Vanished and new fields that seem to belong together: by name, then by kind; each at most once."""
+    scored = sorted(
+        (
+            (compare(was.path, now.path).score + (0.3 if _alike(was, now) else 0.0), was.path, now.path, was, now)
+            for was in gone[:20]
+            for now in new[:20]
+        ),
+        key=lambda item: (-item[0], item[1], item[2]),
+    )
+    taken: set[str] = set()
+    found: list[tuple[Trait, Trait]] = []
+    for score, old, fresh, was, now in scored:
+        if score > 0 and old not in taken and fresh not in taken:
+            taken.update((old, fresh))
+            found.append((was, now))
+    return found
+
+
+def _alike(was: Trait, now: Trait) -> bool:
+    return was.before is not None and now.after is not None and _kind(was.before) == _kind(now.after)
+
+
+def _kind(form: Form) -> str:
+    return f"{form.types}/{form.family}"
+
+
+def _ratio(before: Form, after: Form) -> Iterable[tuple[str, str]]:
+    if before.size is not None and after.size is not None:
+        yield "ratio", f"{round(2 * (after.size - before.size)) / 2:g}"
+
+
+def _broken(drifted: Sequence[dict[str, Any]], contract: Contract | None) -> list[str]:
+    """Broken rules, each `path rule`, that more than stray events break."""
+    if contract is None:
+        return []
+    broken: Counter[str] = Counter()
+    for event in drifted:
+        broken.update({f"{_starred(breach.path)} {breach.rule}" for breach in contract.violations(event)})
+    return [name for name, times in broken.items() if times >= SEEN * max(1, len(drifted))]
+
+
+def _key(healthy: Profile, here: Profile, rules: Iterable[str]) -> str:
+    facts = {f"broken {name}" for name in rules}
+    count = max(1, here.count)
     for path, field in here.fields.items():
         was = healthy.fields.get(path)
         if was is None:
             if field.events >= SEEN * count:
-                facts.add(f"new {path} {_types(field)}")
-        elif _types(field) != _types(was) and set(_main_types(field)) - set(was.types):
-            facts.add(f"type {path} {_types(was)} {_types(field)}")
+                facts.add(f"new {path} {types_of(field)}")
+        elif types_of(field) != types_of(was) and set(main_types(field)) - set(was.types):
+            facts.add(f"type {path} {types_of(was)} {types_of(field)}")
         else:
             facts.update(_shifts(path, was, field))
     for path in healthy.fields:
@@ -73,54 +155,8 @@ def fingerprint(healthy: Profile, drifted: Sequence[dict[str, Any]], contract: C
     return f"{VERSION}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def embedding(report: Report) -> tuple[float, ...]:
-    """The incident as a unit vector: feature-hashed symptoms and steps, structure before names."""
-    vector = [0.0] * DIMENSIONS
-    for feature, text in _features(report):
-        digest = hashlib.blake2b(f"{feature}={text}".encode(), digest_size=8).digest()
-        place = int.from_bytes(digest[:4], "big") % DIMENSIONS
-        vector[place] += _WEIGHTS[feature] * (1.0 if digest[4] & 1 else -1.0)
-    length = math.sqrt(sum(value * value for value in vector))
-    return tuple(value / length for value in vector) if length else tuple(vector)
-
-
-def likeness(one: Sequence[float], two: Sequence[float]) -> float:
-    """Cosine of two embeddings, -1 to 1; 0 where one is missing."""
-    return sum(a * b for a, b in zip(one, two, strict=True)) if len(one) == len(two) else 0.0
-
-
-def _features(report: Report) -> Iterable[tuple[str, str]]:
-    for symptom in report.symptoms:
-        if symptom.severity != "NOTICE":
-            yield "rule", symptom.rule
-            for word in name_of(symptom.path).leaf:
-                yield "name", word
-    for step in report.program.steps if report.program is not None else ():
-        kind = str(step.__struct_config__.tag)
-        yield "step", kind
-        for key in ("to", "source", "target"):
-            value = getattr(step, key, None)
-            if kind == "datetime" and isinstance(value, str):
-                yield "family", f"{key} {value}"
-        numerator, denominator = getattr(step, "numerator", None), getattr(step, "denominator", None)
-        if numerator and denominator:
-            yield "factor", f"{numerator / denominator:.6g}"
-        if kind in ("rename", "move"):
-            source, target = str(getattr(step, "source", "")), str(getattr(step, "target", ""))
-            yield "place", f"{source.count('/')} {target.count('/')}"
-
-
 def _starred(path: str) -> str:
     return "/".join("*" if part.isdigit() else part for part in path.split("/"))
-
-
-def _main_types(field: FieldProfile) -> list[str]:
-    return sorted(kind for kind, times in field.types.items() if times >= SEEN * field.present and kind != "null")
-
-
-def _types(field: FieldProfile) -> str:
-    kinds = _main_types(field)
-    return "number" if kinds == ["integer", "number"] else "+".join(kinds)
 
 
 def _shifts(path: str, was: FieldProfile, now: FieldProfile) -> Iterable[str]:

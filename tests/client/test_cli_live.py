@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from cta_client import GuardOptions, guards
 from cta_client.cli.exits import Exit
 from helpers import shop
-from helpers.server import LiveServer
 
 Run = Callable[..., Result]
 
@@ -375,5 +373,5 @@ def test_signatures_travel_as_a_file(run: Run) -> None:
     file = run("signatures", "export").stdout
     known = len(json.loads(file)["signatures"])
     assert json.loads(file)["format"] == "cta-signatures/1"
-    told = document(run("signatures", "import", "-", "-o", "json", given=file))
+    told = document(run("signatures", "import", "-", "-o", "json", text=file))
     assert int(told.get("known_count", told.get("knownCount", 0))) == known

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+import struct
 from typing import Any
 
 from cta_core import signature
 from cta_core.contract import compile_contract
-from cta_core.diagnosis import diagnose
 from cta_core.profile import Profile
 from driftgen.populations import DOMAINS, Population, world_of
 
@@ -24,18 +24,19 @@ def renamed(events: list[dict[str, Any]], old: str, new: str) -> list[dict[str, 
     return [{new if key == old else key: value for key, value in event.items()} for event in events]
 
 
+HEALTHY = Profile.of(stream(1))
+
+
 def test_the_same_drift_has_the_same_key_whatever_was_sampled() -> None:
     """Different events of the same drift give one key."""
-    healthy = Profile.of(stream(1))
-    one = signature.fingerprint(healthy, renamed(stream(2), "amount", "amt"), CONTRACT)
-    two = signature.fingerprint(healthy, renamed(stream(3, 90), "amount", "amt"), CONTRACT)
+    one = signature.look(HEALTHY, renamed(stream(2), "amount", "amt"), CONTRACT).fingerprint
+    two = signature.look(HEALTHY, renamed(stream(3, 90), "amount", "amt"), CONTRACT).fingerprint
     assert one == two
     assert one.startswith("sig1:")
 
 
 def test_another_drift_has_another_key() -> None:
     """A different field, a different new name, a type, a magnitude: each gives a key of its own."""
-    healthy = Profile.of(stream(1))
     variants = [
         renamed(stream(2), "amount", "amt"),
         renamed(stream(2), "amount", "value"),
@@ -44,16 +45,17 @@ def test_another_drift_has_another_key() -> None:
         [{**event, "amount": event["amount"] * 100} for event in stream(2)],
         stream(2),
     ]
-    keys = {signature.fingerprint(healthy, events, CONTRACT) for events in variants}
+    keys = {signature.look(HEALTHY, events, CONTRACT).fingerprint for events in variants}
     assert len(keys) == len(variants)
 
 
 def test_an_embedding_is_a_unit_vector_of_128_numbers() -> None:
-    """The vector has its stated length and size."""
-    report = diagnose(stream(1), renamed(stream(2), "amount", "amt"), CONTRACT)
-    vector = signature.embedding(report)
+    """The vector has its stated length and size, in single precision, and is empty where nothing changed."""
+    vector = signature.look(HEALTHY, renamed(stream(2), "amount", "amt"), CONTRACT).embedding
     assert len(vector) == signature.DIMENSIONS == 128
-    assert math.isclose(sum(value * value for value in vector), 1.0)
+    assert math.isclose(sum(value * value for value in vector), 1.0, rel_tol=1e-6)
+    assert all(struct.unpack("f", struct.pack("f", value))[0] == value for value in vector)
+    assert signature.look(HEALTHY, stream(2), CONTRACT).embedding == ()
 
 
 def test_like_incidents_on_other_streams_are_nearer_than_unlike_ones() -> None:
@@ -63,17 +65,13 @@ def test_like_incidents_on_other_streams_are_nearer_than_unlike_ones() -> None:
     def cents(events: list[dict[str, Any]], old: str, new: str) -> list[dict[str, Any]]:
         return [{**{k: v for k, v in event.items() if k != old}, new: round(event[old] * 100)} for event in events]
 
-    one = signature.embedding(diagnose(stream(1), cents(stream(2), "amount", "amount_cents"), CONTRACT))
-    two = signature.embedding(
-        diagnose(
-            stream(1, 200, bank),
-            cents(stream(2, 200, bank), "amount", "amount_minor"),
-            compile_contract(bank.contract()),
-        )
-    )
-    other = signature.embedding(
-        diagnose(stream(1), [{**e, "risk_score": str(e["risk_score"])} for e in stream(2)], CONTRACT)
-    )
+    one = signature.look(HEALTHY, cents(stream(2), "amount", "amount_cents"), CONTRACT).embedding
+    two = signature.look(
+        Profile.of(stream(1, 200, bank)),
+        cents(stream(2, 200, bank), "amount", "amount_minor"),
+        compile_contract(bank.contract()),
+    ).embedding
+    other = signature.look(HEALTHY, [{**e, "risk_score": str(e["risk_score"])} for e in stream(2)], CONTRACT).embedding
     assert signature.likeness(one, two) > 0.7 > signature.likeness(one, other)
 
 

@@ -301,3 +301,24 @@ def test_signatures_outlive_their_stream(archive: Archive) -> None:
     assert [one.report_id for one in archive.list_reports()] == ["rep_refunds"]
     assert [one.canary_id for one in archive.list_canaries()] == ["can_refunds"]
     assert [one.signature_id for one in archive.list_signatures()] == ["sig_refunds", "sig_orders"]
+
+
+def test_like_signatures_are_found_most_alike_first(archive: Archive) -> None:
+    """The cosine orders them, not their length; retired, deleted and empty ones are left out."""
+    archive.put_signature(signature("sig_1", embedding=(1.0, 0.0)))
+    archive.put_signature(signature("sig_2", embedding=(3.0, 4.0)))
+    archive.put_signature(signature("sig_3", embedding=(0.0, 1.0)))
+    archive.put_signature(signature("sig_4", embedding=(1.0, 0.0), retired=True))
+    archive.put_signature(signature("sig_5"))
+    archive.put_signature(signature("sig_6", embedding=(1.0, 0.0)))
+    found = archive.similar_signatures((2.0, 0.0), limit=3)
+    assert [one.signature.signature_id for one in found] == ["sig_6", "sig_1", "sig_2"]
+    assert [round(one.likeness, 6) for one in found] == [1.0, 1.0, 0.6]
+    assert found[2].signature.embedding == (3.0, 4.0)
+    archive.delete_signature("sig_6")
+    archive.put_signature(replace(signature("sig_1", embedding=(1.0, 0.0)), retired=True))
+    archive.put_signature(signature("sig_3", embedding=(2.0, 0.0)))
+    found = archive.similar_signatures((1.0, 0.0), limit=9)
+    assert [one.signature.signature_id for one in found] == ["sig_3", "sig_2"]
+    assert archive.similar_signatures((), limit=3) == []
+    assert archive.similar_signatures((1.0, 0.0), limit=0) == []

@@ -20,6 +20,7 @@ import structlog
 from cta_core.adapter.program import Program
 from cta_core.diagnosis.report import Report
 from cta_core.incident import Incident
+from cta_core.look import Look
 from cta_core.stream import Stream
 from cta_server.runtime import diagnostics
 from cta_server.runtime.errors import NoBaseline, NoEvents
@@ -70,20 +71,30 @@ class Analyst:
         if baseline:
             await self._call(diagnostics.prepare, baseline)
 
-    async def fingerprint(self, stream: Stream, baseline: Sequence[bytes], drifted: Sequence[bytes]) -> str:
-        """The exact key of what the drifted events look like."""
-        return await self._call(
-            diagnostics.fingerprint, list(baseline), list(drifted), stream.contract or stream.learned
-        )
+    async def look(self, stream: Stream, baseline: Sequence[bytes], drifted: Sequence[bytes]) -> Look:
+        """What the drifted events look like."""
+        encoded = await self._call(diagnostics.look, list(baseline), list(drifted), stream.contract or stream.learned)
+        return msgspec.json.decode(encoded, type=Look)
 
     async def diagnose(
-        self, baseline: Sequence[bytes], drifted: Sequence[bytes], contract: bytes, *, hints: Sequence[Program] = ()
+        self,
+        baseline: Sequence[bytes],
+        drifted: Sequence[bytes],
+        contract: bytes,
+        *,
+        hints: Sequence[Program] = (),
+        alike: Sequence[Program] = (),
     ) -> tuple[Report, float]:
         """A report and the milliseconds it took. Raises `InvalidInput` when a baseline event or the contract is no
         JSON.
         """
         encoded, took = await self._call(
-            diagnostics.diagnose, list(baseline), list(drifted), contract, msgspec.json.encode(list(hints))
+            diagnostics.diagnose,
+            list(baseline),
+            list(drifted),
+            contract,
+            msgspec.json.encode(list(hints)),
+            msgspec.json.encode(list(alike)),
         )
         return msgspec.json.decode(encoded, type=Report), took
 
@@ -113,8 +124,10 @@ class Analyst:
         report, took = await self.diagnose(baseline, drifted, stream.contract, hints=hints)
         return await self.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
 
-    async def keep(self, report: Report, took: float, *, stream_id: str, incident_id: str) -> StoredReport:
-        """Stores a report."""
+    async def keep(
+        self, report: Report, took: float, *, stream_id: str, incident_id: str, look: Look | None = None
+    ) -> StoredReport:
+        """Stores a report, with what the incident looked like."""
         stored = StoredReport(
             report_id=self._ids.new("rep"),
             stream_id=stream_id,
@@ -122,6 +135,7 @@ class Analyst:
             create_time=self._clock(),
             duration_ms=took,
             report=report,
+            look=look,
         )
         await self._storage.archived(self._storage.archive.put_report, stored)
         return stored

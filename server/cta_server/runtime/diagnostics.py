@@ -62,13 +62,15 @@ def prepare(baseline: Sequence[bytes]) -> bool:
     return True
 
 
-def fingerprint(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes) -> str:
-    """The exact key of what the drifted events look like."""
+def look(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes) -> bytes:
+    """What the drifted events look like, as JSON."""
     sample = _usable(spread(drifted, FINGERPRINT_SAMPLE))
-    return signature.fingerprint(_profile(tuple(baseline)), sample, _contract(schema))
+    return msgspec.json.encode(signature.look(_profile(tuple(baseline)), sample, _contract(schema)))
 
 
-def diagnose(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, hints: bytes) -> tuple[bytes, float]:
+def diagnose(
+    baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, hints: bytes, alike: bytes = b"[]"
+) -> tuple[bytes, float]:
     """The report as JSON, and the milliseconds it took."""
     begun = time.perf_counter()
     report = diagnosis.diagnose(
@@ -76,6 +78,7 @@ def diagnose(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes,
         _usable(drifted),
         _contract(schema),
         hints=msgspec.json.decode(hints, type=list[Program]),
+        alike=msgspec.json.decode(alike, type=list[Program]),
     )
     return msgspec.json.encode(report), (time.perf_counter() - begun) * 1000
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
+from cta_core.adapter.program import Program
 from cta_core.adapter.revision import AdapterRevision
-from cta_core.diagnosis.report import Decision, Method, Report
+from cta_core.diagnosis.report import Decision, Evidence, Method, Report
 from cta_core.incident import Incident
 from cta_core.machine import AnalysisDone
 from cta_core.memory import SignatureRecord
@@ -40,16 +43,25 @@ class Investigation:
     async def investigate(self, incident: Incident) -> tuple[AnalysisDone, tuple[AdapterRevision, ...]]:
         """The machine's next input, and the adapter to be written with it. Raises `NoBaseline` or `NoEvents`."""
         stream, baseline, drifted = await self._analyst.events_for(incident)
-        fingerprint = await self._analyst.fingerprint(stream, baseline, drifted)
-        known = await self._memory.recall(fingerprint)
-        good = [record for record in known if record.confirmed > record.refused]
+        look = await self._analyst.look(stream, baseline, drifted)
+        known = await self._memory.recall(look.fingerprint)
+        good = [record for record in known if record.trusted_on(incident.stream_id)]
+        bound = [] if good else await self._memory.alike(look, incident.stream_id)
         report, took = await self._analyst.diagnose(
-            baseline, drifted, stream.contract, hints=[record.program for record in good]
+            baseline,
+            drifted,
+            stream.contract,
+            hints=[record.program for record in good],
+            alike=[each.program for each in bound],
         )
-        stored = await self._analyst.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
-        adapters = self._adapters(incident, report, known)
-        hit = next((record for record in good if record.program == report.program), None)
-        if hit is not None and report.method is Method.SIGNATURE:
+        report = _with_caution(report, known, incident.stream_id)
+        stored = await self._analyst.keep(
+            report, took, stream_id=incident.stream_id, incident_id=incident.incident_id, look=look
+        )
+        origins = [*((record, record.program) for record in good), *((each.signature, each.program) for each in bound)]
+        hit = _origin(report, origins)
+        adapters = self._adapters(incident, report, hit)
+        if hit is not None:
             await self._memory.found(hit)
         done = AnalysisDone(
             attempt=incident.attempt,
@@ -58,21 +70,18 @@ class Investigation:
             severity=incident.severity,
             confidence=report.confidence,
             method=report.method.value,
-            fingerprint=fingerprint,
+            fingerprint=look.fingerprint,
             adapter_id=adapters[0].adapter_id if adapters else "",
             headline=report.cause.sentence,
             question=report.question,
-            refused_before=_refused(report, known),
+            refused_before=_refused(report, known, incident.stream_id),
         )
         return done, adapters
 
-    def _adapters(
-        self, incident: Incident, report: Report, known: Sequence[SignatureRecord]
-    ) -> tuple[AdapterRevision, ...]:
+    def _adapters(self, incident: Incident, report: Report, hit: SignatureRecord | None) -> tuple[AdapterRevision, ...]:
         """The report's program as an adapter, where the decision is to heal."""
         if report.program is None or report.decision is not Decision.HEAL:
             return ()
-        remembered = next((r.signature_id for r in known if r.program == report.program), "")
         return (
             AdapterRevision(
                 adapter_id=self._ids.new("adp"),
@@ -81,7 +90,7 @@ class Investigation:
                 create_time=self._clock(),
                 incident_id=incident.incident_id,
                 comment=report.fix,
-                signature_id=remembered if report.method is Method.SIGNATURE else "",
+                signature_id=hit.signature_id if hit is not None else "",
             ),
         )
 
@@ -100,11 +109,33 @@ class Investigation:
         return "" if belongs else text
 
 
-def _refused(report: Report, known: Sequence[SignatureRecord]) -> str:
-    """Why the loop must not try this program again; empty if nothing is known against it."""
-    if report.program is None:
-        return ""
+def _origin(report: Report, origins: Sequence[tuple[SignatureRecord, Program]]) -> SignatureRecord | None:
+    """The signature whose fix the report proposes; the guard of a bound one is this stream's own."""
+    if report.method is not Method.SIGNATURE or report.program is None:
+        return None
+    return next((record for record, program in origins if program.steps == report.program.steps), None)
+
+
+def _refused(report: Report, known: Sequence[SignatureRecord], stream_id: str) -> str:
+    """Why the loop must not try this program again on this stream; empty if nothing is known against it here."""
     for record in known:
-        if record.program == report.program and record.refused and record.refused >= record.confirmed:
-            return record.refused_why
+        refusal = record.refused_on(stream_id) if record.program == report.program else None
+        if refusal is not None:
+            return refusal.why
     return ""
+
+
+def _with_caution(report: Report, known: Sequence[SignatureRecord], stream_id: str) -> Report:
+    """The report, with what other streams know against its program as evidence."""
+    cautions = [
+        f"the same fix was refused on stream {refusal.stream_id}: {refusal.why}"
+        for record in known
+        if record.program == report.program
+        for refusal in record.refusals
+        if refusal.stream_id != stream_id
+    ]
+    evidence = tuple(
+        Evidence(evidence_id=f"E{number}", kind="signature", path=report.cause.path, text=text)
+        for number, text in enumerate(cautions, start=len(report.evidence) + 1)
+    )
+    return msgspec.structs.replace(report, evidence=(*report.evidence, *evidence)) if evidence else report

@@ -1,21 +1,49 @@
 """What the loop remembers: signatures of incidents, and what became of their fixes.
 
-A hit gives the analysis a candidate, which has to pass the same evidence and the same canary as any other. A fix that
-was refused or rolled back is remembered as such, and the loop does not try it again by itself.
+A hit gives the analysis a candidate, which has to pass the same evidence and the same canary as any other. The exact
+key is asked first, then likeness; a fix of a like incident is written for this one's fields before it is a candidate.
+A fix that was refused or rolled back is remembered as such: on its stream it blocks, elsewhere it is a caution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from cta_core.adapter.program import Program
 from cta_core.adapter.revision import AdapterRevision
 from cta_core.incident import Incident
-from cta_core.memory import SignatureRecord
+from cta_core.look import Look
+from cta_core.memory import Refusal, SignatureRecord
+from cta_core.rebind import rebind, traits_for
 from cta_server.runtime.ids import Ids
+from cta_server.runtime.ports import Similar
 from cta_server.runtime.storage import Storage
+
+LEAST_LIKENESS: Final = 0.6
+"""Likeness from which a signature is worth a try. The survey's right template lay above it in 99 of 100 cases; a wrong
+one costs some milliseconds and is refuted by the events."""
+
+ASKED: Final = 12
+"""Signatures that likeness looks at: many streams share one change, and the three programs wanted have to differ."""
+
+TRIED: Final = 3
+"""Distinct fixes of like incidents that are bound: the right one was among three in 99 of 100 cases of the survey."""
+
+PAGE: Final = 500
+"""Signatures that an export reads at once."""
+
+COUNTED: Final = 64
+"""Outcomes that a signature remembers as counted. An effect is repeated within seconds, not after 64 others."""
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix of a like incident, written for this one's fields."""
+
+    signature: SignatureRecord
+    program: Program
 
 
 class Memory:
@@ -28,31 +56,114 @@ class Memory:
         """Signatures with this exact key that were not retired, most confirmed first."""
         return await self._storage.archived(self._storage.archive.find_signatures, fingerprint)
 
+    async def similar(self, look: Look, limit: int) -> list[Similar]:
+        """Signatures that look like it, most alike first; those with the same key count as 1."""
+        same = await self.recall(look.fingerprint)
+        found = [Similar(signature=record, likeness=1.0) for record in same]
+        known = {record.signature_id for record in same}
+        if look.embedding and len(found) < limit:
+            archive = self._storage.archive
+            near = await self._storage.archived(archive.similar_signatures, look.embedding, limit=limit + len(known))
+            found += [each for each in near if each.signature.signature_id not in known]
+        return found[:limit]
+
+    async def alike(self, look: Look, stream_id: str) -> list[Bound]:
+        """Fixes of like incidents, written for the fields of this one; only those that the loop may offer."""
+        bound: list[Bound] = []
+        seen: list[Program] = []
+        for near in await self.similar(look, ASKED):
+            record = near.signature
+            if near.likeness < LEAST_LIKENESS or len(seen) == TRIED:
+                break
+            if not record.trusted_on(stream_id) or record.program in seen:
+                continue
+            seen.append(record.program)
+            for program in rebind(record.program, record.traits, look.traits):
+                if all(program != other.program for other in bound):
+                    bound.append(Bound(signature=record, program=program))
+        return bound
+
     async def found(self, signature: SignatureRecord) -> None:
         """Counts that a signature's fix was proposed again."""
         await self._put(msgspec.structs.replace(signature, hits=signature.hits + 1))
 
     async def learn(self, incident: Incident, adapter: AdapterRevision) -> None:
-        """Keeps what was promoted, or confirms it."""
-        known = await self._same(incident.fingerprint, adapter.program)
-        if known is None:
-            await self._put(self._new(incident, adapter, confirmed=1))
-        elif not await self._counted(incident, known):
-            await self._put(msgspec.structs.replace(known, confirmed=known.confirmed + 1))
+        """Keeps what was promoted and stayed, or confirms it; the signature that it came from is confirmed as well."""
+        mark = f"learn {adapter.adapter_id}"
+        for record in await self._concerned(incident, adapter):
+            if mark not in record.counted:
+                # Who let it stay on this stream has withdrawn the stream's refusal.
+                refusals = tuple(each for each in record.refusals if each.stream_id != incident.stream_id)
+                await self._count(record, mark, confirmed=record.confirmed + 1, refusals=refusals)
 
     async def blame(self, incident: Incident, adapter: AdapterRevision, why: str) -> None:
-        """Keeps that this fix was refused or rolled back."""
-        known = await self._same(incident.fingerprint, adapter.program) or self._new(incident, adapter, confirmed=0)
-        await self._put(msgspec.structs.replace(known, refused=known.refused + 1, refused_why=why or "refused"))
+        """Keeps that this fix was refused or rolled back on this stream."""
+        mark = f"blame {adapter.adapter_id}"
+        for record in await self._concerned(incident, adapter):
+            if mark not in record.counted:
+                others = tuple(each for each in record.refusals if each.stream_id != incident.stream_id)
+                before = record.refused_on(incident.stream_id)
+                refusal = Refusal(
+                    stream_id=incident.stream_id, count=(before.count if before else 0) + 1, why=why or "refused"
+                )
+                await self._count(
+                    record, mark, refused=record.refused + 1, refused_why=refusal.why, refusals=(*others, refusal)
+                )
 
-    async def _counted(self, incident: Incident, known: SignatureRecord) -> bool:
-        """An effect may be performed twice; a signature younger than the incident is its own."""
-        return known.create_time >= incident.create_time
+    async def edit(
+        self, signature: SignatureRecord, *, headline: str | None = None, retired: bool | None = None
+    ) -> SignatureRecord:
+        """Changes what a person may; None leaves it as it is."""
+        changed = msgspec.structs.replace(
+            signature,
+            headline=signature.headline if headline is None else headline,
+            retired=signature.retired if retired is None else retired,
+        )
+        return await self._put(changed)
 
-    async def _same(self, fingerprint: str, program: Program) -> SignatureRecord | None:
-        return next((record for record in await self.recall(fingerprint) if record.program == program), None)
+    async def export(self, stream_id: str = "") -> list[SignatureRecord]:
+        """All signatures, or those learned on a stream, oldest first."""
+        archive = self._storage.archive
+        found: list[SignatureRecord] = []
+        before = ""
+        while page := await self._storage.archived(
+            archive.list_signatures, stream_id=stream_id, before=before, limit=PAGE
+        ):
+            found += page
+            before = page[-1].signature_id
+        return found[::-1]
 
-    def _new(self, incident: Incident, adapter: AdapterRevision, *, confirmed: int) -> SignatureRecord:
+    async def take(self, signatures: Sequence[SignatureRecord]) -> int:
+        """Keeps those that are not known by their id or by what they heal how; returns how many."""
+        taken = 0
+        for signature in signatures:
+            same = await self._storage.archived(self._storage.archive.get_signature, signature.signature_id)
+            known = same is not None or any(
+                record.program == signature.program for record in await self.recall(signature.fingerprint)
+            )
+            if not known:
+                await self._put(msgspec.structs.replace(signature, counted=()))
+                taken += 1
+        return taken
+
+    async def look_of(self, incident: Incident) -> Look | None:
+        """What an incident looked like when it was analysed."""
+        report = await self._storage.archived(self._storage.archive.get_report, incident.report_id)
+        return report.look if report is not None else None
+
+    async def _concerned(self, incident: Incident, adapter: AdapterRevision) -> list[SignatureRecord]:
+        """The signature of the incident itself, new if need be, and the one whose fix was bound to it."""
+        own = await self._own(incident, adapter)
+        if adapter.signature_id in ("", own.signature_id):
+            return [own]
+        origin = await self._storage.archived(self._storage.archive.get_signature, adapter.signature_id)
+        return [own] if origin is None else [own, origin]
+
+    async def _own(self, incident: Incident, adapter: AdapterRevision) -> SignatureRecord:
+        for record in await self.recall(incident.fingerprint):
+            if record.program == adapter.program:
+                return record
+        look = await self.look_of(incident)
         return SignatureRecord(
             signature_id=self._ids.new("sig"),
             fingerprint=incident.fingerprint,
@@ -60,9 +171,14 @@ class Memory:
             program=adapter.program,
             headline=incident.headline,
             create_time=self._clock(),
-            confirmed=confirmed,
+            embedding=look.embedding if look is not None else (),
+            traits=traits_for(adapter.program, look.traits) if look is not None else (),
         )
 
-    async def _put(self, record: SignatureRecord) -> None:
+    async def _count(self, record: SignatureRecord, mark: str, **changes: object) -> None:
+        counted = (*record.counted, mark)[-COUNTED:]
+        await self._put(msgspec.structs.replace(record, counted=counted, **changes))
+
+    async def _put(self, record: SignatureRecord) -> SignatureRecord:
         updated = msgspec.structs.replace(record, update_time=self._clock())
-        await self._storage.archived(self._storage.archive.put_signature, updated)
+        return await self._storage.archived(self._storage.archive.put_signature, updated)

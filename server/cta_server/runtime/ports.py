@@ -18,6 +18,7 @@ from cta_core.adapter.revision import AdapterRevision
 from cta_core.canary import Canary
 from cta_core.diagnosis.report import Report
 from cta_core.incident import Incident, State
+from cta_core.look import Look
 from cta_core.machine import AdapterChange, AdapterState, Effect
 from cta_core.memory import DecisionEntry, SignatureRecord
 from cta_core.quarantine import Delivery, HeldEvent, HeldState
@@ -284,6 +285,16 @@ class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
     create_time: float
     duration_ms: float
     report: Report
+    look: Look | None = None
+    """What the incident looked like; None where nobody looked."""
+
+
+class Similar(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature and how alike it is."""
+
+    signature: SignatureRecord
+    likeness: float
+    """Cosine of the embeddings, -1 to 1."""
 
 
 class Archive(Protocol):
@@ -341,6 +352,10 @@ class Archive(Protocol):
 
     def find_signatures(self, fingerprint: str) -> list[SignatureRecord]:
         """Not retired, most confirmed first."""
+        ...
+
+    def similar_signatures(self, embedding: Sequence[float], *, limit: int) -> list[Similar]:
+        """Not retired, most alike first; those without an embedding are left out."""
         ...
 
     def list_signatures(self, *, stream_id: str = "", before: str = "", limit: int = 50) -> list[SignatureRecord]: ...

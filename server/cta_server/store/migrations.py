@@ -21,6 +21,7 @@ def archive_migrations() -> Migrations:
     """Migrations of `archive.db`."""
     migrations = Migrations("archive")
     migrations(name="archive_1")(_archive_1)
+    migrations(name="archive_2")(_archive_2)
     return migrations
 
 
@@ -170,3 +171,8 @@ def _archive_1(db: Database) -> None:
                 WHERE retired = 0""",
         ),
     )
+
+
+def _archive_2(db: Database) -> None:
+    # What a signature looks like stands beside its value, as float32: a search reads this column and nothing else.
+    _run(db, ("ALTER TABLE signatures ADD COLUMN embedding BLOB",))
