@@ -15,7 +15,7 @@ import msgspec
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher, Input, Static
 
 from cta_tui import acts, messages, plans, ready, verbs
 from cta_tui.commands import Verbs
@@ -73,8 +73,8 @@ class ControlRoom(App[None]):
     COMMANDS: ClassVar = {Verbs}
     ENABLE_COMMAND_PALETTE = True
     # Textual declares these two as instance variables, so that ClassVar is not for us to say.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide"), (160, "-huge")]  # noqa: RUF012 - see above
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - see above
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (120, "-wide"), (160, "-huge")]  # noqa: RUF012 - see above
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-short"), (40, "-tall")]  # noqa: RUF012 - see above
     BINDINGS: ClassVar = [
         Binding(
             ",".join([verb.key, *([verb.also] if verb.also else [])]), f"press('{verb.name}')", verb.word, id=verb.name
@@ -115,6 +115,7 @@ class ControlRoom(App[None]):
         with ContentSwitcher(initial=View.OVERVIEW.value, id="views"):
             for view in VIEWS:
                 yield view()
+        yield Static("Make the window larger: at least 60 columns by 18 lines.", id="small")
         yield Input(placeholder="words, state:held, stream:orders", id="filter")
         yield Pane(guide.draw, pane_id="guide", fixed=True)
         yield Pane(self._draw_notice, pane_id="notice", fixed=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from typing import cast
 
 import msgspec
 
@@ -36,19 +35,26 @@ def leaves(before: str, after: str) -> list[Leaf]:
 
 def _leaves(text: str) -> dict[str, str]:
     try:
-        root = json.loads(text)
+        root: object = json.loads(text)
     except (ValueError, RecursionError):
         return {"": text} if text else {}
     found: dict[str, str] = {}
-    waiting: list[tuple[str, Any]] = [("", root)]
+    waiting: list[tuple[str, object]] = [("", root)]
     while waiting:
         path, value = waiting.pop()
-        children: Iterable[tuple[Any, Any]] = (
-            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        )
-        inner = [(f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}", each) for key, each in children]
+        inner = [(f"{path}/{key}", each) for key, each in _children(value)]
         if inner:
             waiting.extend(reversed(inner))
         else:
             found[path] = json.dumps(value, ensure_ascii=False)
     return found
+
+
+def _children(value: object) -> list[tuple[str, object]]:
+    """The members of an object or array, by their part of a JSON Pointer."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return [(key.replace("~", "~0").replace("/", "~1"), each) for key, each in members.items()]
+    if isinstance(value, list):
+        return [(str(place), each) for place, each in enumerate(cast("list[object]", value))]
+    return []

@@ -79,6 +79,18 @@ async def test_every_view_stands_at_every_size(size: tuple[int, int]) -> None:
             assert len([line for line in lines if line.strip()]) > 8
 
 
+@pytest.mark.parametrize("size", [(59, 24), (80, 17)], ids=str)
+async def test_a_window_that_is_too_small_says_so(size: tuple[int, int]) -> None:
+    """Below 60 by 18 the room asks for more room, instead of showing cut words."""
+    async with still(View.OVERVIEW, size) as pilot:
+        text = screen_text(pilot)
+        assert "Make the window larger" in text
+        assert "STREAMS" not in text
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause(0.2)
+        assert "STREAMS" in screen_text(pilot)
+
+
 async def test_every_footer_key_answers() -> None:
     """In every view each key of its footer acts, opens something, or says why not."""
     async with still(View.OVERVIEW, (120, 40)) as pilot:

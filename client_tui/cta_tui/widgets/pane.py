@@ -160,7 +160,7 @@ class Pane(ScrollView, can_focus=True):
 
     def _strip(self, found: Line, width: int, *, selected: bool) -> Strip:
         base = self.rich_style
-        theme = self.app.current_theme
+        theme = self.app.current_theme  # pyright: ignore[reportUnknownMemberType] - whatever the app returns
         if selected:
             # Reverse video says "selected" without any colour; one style, so that the row reads as one thing.
             chosen = base + Style(reverse=True)

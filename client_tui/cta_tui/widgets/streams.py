@@ -63,8 +63,10 @@ def state(model: Model, stream: facts.StreamFact) -> Span:
 
 def adapter(model: Model, stream: facts.StreamFact) -> Span:
     """The newest adapter in force, in words where they are known."""
-    if not stream.active:
+    newest = next(iter(stream.active), "")
+    if not newest:
         return Span("none", "quiet")
-    found = model.adapters.get(stream.active[0])
+    found = model.adapters.get(newest)
+    words = next(iter(found.words), "") if found is not None else ""
     more = f" +{len(stream.active) - 1}" if len(stream.active) > 1 else ""
-    return Span((found.words[0] if found and found.words else short(stream.active[0])) + more)
+    return Span(f"{words or short(newest)}{more}")
