@@ -196,6 +196,8 @@ def compare(target: str, source: str) -> NamePair:
         initials = "".join(word[0] for word in wanted.leaf)
         if base < 0.6 and len(initials) >= 2 and given.raw == initials:
             base, rest_left, rest_right = 0.6, [], []
+        if len(given.raw) >= 4 and len(wanted.raw) >= 4 and _skeleton(wanted.raw) == _skeleton(given.raw):
+            base, rest_left, rest_right = max(base, 0.85), [], []
         squeezed = float(JaroWinkler.normalized_similarity(wanted.raw, given.raw))
         if squeezed >= 0.92 and min(len(wanted.raw), len(given.raw)) >= 5:
             base = max(base, 0.8)
@@ -248,6 +250,11 @@ _MONEY = frozenset(
 """What is net or gross; elsewhere `net` is a network."""
 
 
+def _skeleton(word: str) -> str:
+    """A word without its vowels but for the first letter: what is left of it in many abbreviations."""
+    return word[:1] + "".join(letter for letter in word[1:] if letter not in "aeiou")
+
+
 def _finds(word: str, words: tuple[str, ...]) -> bool:
     return any(word_likeness(word, other) >= 0.75 for other in words)
 
@@ -266,7 +273,9 @@ def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[st
         money = {"net", "gross"} if _MONEY & {*own_left, *own_right} else set()
         single = {*rest_left, *rest_right} & (QUALIFIERS | money)
         doubts.extend(f"qualifier: {word} on one side only" for word in sorted(single))
-    doubts.extend(f"negation: {word}" for word in sorted((set(rest_left) ^ set(rest_right)) & NEGATIONS))
+    # `no` at the end of a name is a number.
+    turned = (set(rest_left) - {*wanted.leaf[-1:]}) ^ (set(rest_right) - {*given.leaf[-1:]})
+    doubts.extend(f"negation: {word}" for word in sorted(turned & NEGATIONS))
     joined_left, joined_right = "".join(wanted.leaf), "".join(given.leaf)
     for a, b in ((joined_left, joined_right), (joined_right, joined_left)):
         doubts.extend(f"negation: {prefix}-" for prefix in ("un", "non", "dis", "in", "not", "no") if a == prefix + b)

@@ -64,7 +64,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if self.siblings and self.name.score >= 0.3 and self.fit.score >= 0.9:
             return True
-        # Known values and a rare form say which kind of thing it is, not in which role: some word of the name has to say that.
+        # Known values and a rare form say which kind of thing it is, not in which role: some word of the name has to
+        # say that.
         return self.name.score >= WEAK_NAME and self.fit.support + self.relation.support + 2 * self.name.score >= 2.4
 
 

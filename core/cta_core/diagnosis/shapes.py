@@ -62,7 +62,9 @@ def level(healthy: Table, drifted: Table, promises: Promises) -> Level:
 
 
 def guarded(leveled: Level, drifted: Table) -> Level:
-    """The steps with conditions under which old-shape events, for which the field is as it should be, pass untouched."""
+    """The steps with conditions under which old-shape events, for which the field is as it should be, pass
+    untouched.
+    """
 
     def careful(step: AnyStep) -> AnyStep:
         if step.when or not isinstance(step, (Parse, Unwrap, Wrap)) or "*" in step.path:

@@ -260,7 +260,9 @@ def _omitted_nulls(case: Case, serious: Sequence[Finding], choices: dict[str, Ch
 
 
 def _with_unit_labels(choices: dict[str, Choice]) -> dict[str, Choice]:
-    """A unit's name may change where a number of the same incident changes by just that factor: `s` for `ms` with x 1000."""
+    """A unit's name may change where a number of the same incident changes by just that factor: `s` for `ms` with x
+    1000.
+    """
     factors = [
         step.numerator / step.denominator
         for choice in choices.values()

@@ -74,7 +74,9 @@ def label_recipes(
     if sum(given[label] for label in strange) < 0.5 * sum(given.values()):
         # Most labels stayed: only those can be new spellings whose place among the healthy ones became free.
         free = [label for label, count in wanted.items() if not given.get(label) and count >= 3]
-        if len(free) < len(strange):
+        unlike = [new for new in strange if not any(label_likeness(old, new) >= 0.75 for old in free)]
+        last = len(unlike) == 1 and len(strange) == len(free) and given[unlike[0]] >= 0.05 * sum(given.values())
+        if unlike and not last:
             return
     if target.kind == "string" and source.kind == "string":
         yield from _cases(target, source, wanted, given)
@@ -263,8 +265,8 @@ def label_likeness(wanted: Any, given: Any) -> float:
     short, long = (low, other) if len(low) <= len(other) else (other, low)
     if (
         len(short) >= 2
-        and long.startswith((short + " ", short + "_"))
-        and long.replace(" ", "").replace("_", "").isalpha()
+        and long.startswith(tuple(short + mark for mark in " _.-"))
+        and all(letter.isalpha() or letter in " _.-" for letter in long)
     ):
         return 0.8
     if one and one == two:
