@@ -1,8 +1,8 @@
 """Makes `generated/cta` from `proto/`: message classes, gRPC stubs and typed stubs.
 
-Runs with the oldest toolchain that we support, pinned in `tools/generate.txt`, so that the generated code works with every
-runtime that `pyproject.toml` allows. `make proto` calls it in an environment of its own; `--check` fails on a difference.
-buf cannot drive the Python gRPC generator, hence this script.
+Runs with the oldest toolchain that we support, pinned in `tools/generate.txt`, so that the generated code works with
+every runtime that `pyproject.toml` allows. `make proto` calls it in an environment of its own; `--check` fails on a
+difference. buf cannot drive the Python gRPC generator, hence this script.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEADER = '"""Generated from proto/ by tools/generate.py. Do not edit."""\n'
 
 def generate(into: pathlib.Path) -> None:
     """Writes the package `cta` below `into`."""
-    from grpc_tools import protoc  # only the generator's environment has it
+    from grpc_tools import protoc  # noqa: PLC0415 - only the generator's environment has it
 
     well_known = str(importlib.resources.files("grpc_tools") / "_proto")
     protos = sorted(str(file.relative_to(ROOT / "proto")) for file in (ROOT / "proto").rglob("*.proto"))

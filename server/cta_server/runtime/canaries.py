@@ -68,7 +68,9 @@ class Canaries:
         self._storage, self._gates, self._samples, self._analyst = storage, gates, samples, analyst
         self._stages, self._ids, self._clock = stages, ids, clock
 
-    async def run(self, adapter: AdapterRevision, *, incident: Incident | None = None) -> AsyncIterator[Canary]:
+    async def run(
+        self, adapter: AdapterRevision, *, incident: Incident | None = None, canary_id: str = ""
+    ) -> AsyncIterator[Canary]:
         """Replays once and yields the canary as it proceeds; the last one has the judgement. Raises `NotFound` or
         `NoEvents`.
         """
@@ -76,7 +78,7 @@ class Canaries:
         drifted, healthy = await self._events(gate, incident)
         replay = _Replay(gate, adapter, self._stages)
         canary = Canary(
-            canary_id=self._ids.new("can"),
+            canary_id=canary_id or self._ids.new("can"),
             stream_id=adapter.stream_id,
             adapter_id=adapter.adapter_id,
             incident_id=incident.incident_id if incident else adapter.incident_id,

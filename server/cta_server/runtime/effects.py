@@ -13,14 +13,15 @@ from typing import Final
 import structlog
 
 from cta_core import machine
+from cta_core.canary import Canary
 from cta_core.errors import CtaError
-from cta_core.incident import State
+from cta_core.incident import Incident, State
 from cta_core.machine import EffectKind
-from cta_core.verdict import Verdict
+from cta_core.verdict import Judgement, Verdict
 from cta_server.runtime import faultpoints
 from cta_server.runtime.bakes import Bakes
 from cta_server.runtime.canaries import Canaries
-from cta_server.runtime.errors import Kind, NotFound
+from cta_server.runtime.errors import Kind, NoEvents, NotFound
 from cta_server.runtime.gates import Gates
 from cta_server.runtime.healer import Healer
 from cta_server.runtime.investigation import Investigation
@@ -116,20 +117,14 @@ class Effects:
         canary_id, verdict, why = "", Verdict.ERROR, "no canary ran"
         try:
             while incident.state is State.CANARY and incident.adapter_id == adapter_id:
-                adapter = await self._storage.journaled(self._storage.journal.get_adapter, adapter_id)
-                if adapter is None:
-                    raise NotFound(Kind.ADAPTER, adapter_id)  # noqa: TRY301 - told like any other failure of a canary
                 have = await self._samples.count(incident)
-                async for canary in self._canaries.run(adapter, incident=incident):
-                    self._progress.canary(incident.incident_id, canary)
-                    canary_id = canary.canary_id
-                    if canary.judgement is not None:
-                        verdict, why = canary.judgement.verdict, "; ".join(canary.judgement.reasons)
-                        needed, seen = canary.judgement.needed, canary.tally.drifted
+                done, judgement = await self._replay(incident, adapter_id, canary_id)
+                canary_id, verdict, why = done.canary_id, judgement.verdict, "; ".join(judgement.reasons)
                 if verdict is not Verdict.INCONCLUSIVE or self._clock() >= deadline:
                     break
                 # Wait for the missing events before the next replay.
-                while self._clock() < deadline and await self._samples.count(incident) < have + max(1, needed - seen):
+                wanted = have + max(1, judgement.needed - done.tally.drifted)
+                while self._clock() < deadline and await self._samples.count(incident) < wanted:
                     await asyncio.sleep(POLL_SECONDS)
                     incident = await self._healer.get(incident.incident_id)
                     if incident.state is not State.CANARY:
@@ -140,8 +135,19 @@ class Effects:
             log.exception("canary failed", incident_id=incident.incident_id)
             verdict = Verdict.ERROR
             why = str(error) if isinstance(error, CtaError) else f"the canary failed ({type(error).__name__})"
-        done = machine.CanaryDone(adapter_id=adapter_id, canary_id=canary_id, verdict=verdict, why=why)
-        await self._healer.settle(effect, done)
+        outcome = machine.CanaryDone(adapter_id=adapter_id, canary_id=canary_id, verdict=verdict, why=why)
+        await self._healer.settle(effect, outcome)
+
+    async def _replay(self, incident: Incident, adapter_id: str, canary_id: str) -> tuple[Canary, Judgement]:
+        """One replay with its judgement; a repeated one goes on under the same canary."""
+        adapter = await self._storage.journaled(self._storage.journal.get_adapter, adapter_id)
+        if adapter is None:
+            raise NotFound(Kind.ADAPTER, adapter_id)
+        async for canary in self._canaries.run(adapter, incident=incident, canary_id=canary_id):
+            self._progress.canary(incident.incident_id, canary)
+            if canary.judgement is not None:
+                return canary, canary.judgement
+        raise NoEvents(f"the canary of {adapter_id} ended without a judgement")
 
     async def _redrive(self, effect: PendingEffect) -> None:
         """Drives the stream's held events again: not only the incident's, since one cause may show in several ways."""

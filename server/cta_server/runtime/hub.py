@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -113,7 +113,7 @@ class Hub:
     @contextlib.contextmanager
     def tail(
         self, stream_id: str = "", *, kinds: Sequence[str] = (), size: int = 20
-    ) -> Iterator[Sampler[RecordedEvent]]:
+    ) -> Generator[Sampler[RecordedEvent]]:
         """A reader of what passes the gate; `size` is what it is shown per message."""
         wanted = frozenset(kinds)
         sampler: Sampler[RecordedEvent] = Sampler(
@@ -126,7 +126,7 @@ class Hub:
             self._tails.discard(sampler)
 
     @contextlib.contextmanager
-    def runs(self, stream_id: str = "") -> Iterator[Sampler[Run]]:
+    def runs(self, stream_id: str = "") -> Generator[Sampler[Run]]:
         """A reader of runs that end."""
         sampler: Sampler[Run] = Sampler(lambda run: not stream_id or run.stream_id == stream_id, RUNS_SHOWN)
         self._runs.add(sampler)

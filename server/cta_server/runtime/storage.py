@@ -28,6 +28,13 @@ stall of a second at full rate, little enough to bound memory. Beyond it the gat
 log = structlog.get_logger(__name__)
 
 
+class _Mark:
+    """A place in the queue that somebody waits for."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
+
 class Storage:
     """Both ports, callable from the loop."""
 
@@ -36,7 +43,7 @@ class Storage:
         self.archive = archive
         self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._archive_thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
-        self._queue: asyncio.Queue[Callable[[], object] | asyncio.Future[None]] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[Callable[[], object] | _Mark] = asyncio.Queue(QUEUE_LIMIT)
         self._writing = False
         self._writer: asyncio.Task[None] | None = None
 
@@ -62,9 +69,9 @@ class Storage:
         if self._writer is None or (self._queue.empty() and not self._writing):
             return
         # A mark that the writer reaches in order; waiting for an empty queue might never end on a busy server.
-        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put(reached)
-        await reached
+        mark = _Mark()
+        await self._queue.put(mark)
+        await mark.reached.wait()
 
     async def close(self) -> None:
         """Writes what is left, then closes both ports."""
@@ -82,9 +89,8 @@ class Storage:
         loop = asyncio.get_running_loop()
         while True:
             work = await self._queue.get()
-            if isinstance(work, asyncio.Future):
-                if not work.done():  # its reader may have given up
-                    work.set_result(None)
+            if isinstance(work, _Mark):
+                work.reached.set()
                 continue
             self._writing = True
             try:
