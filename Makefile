@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 GEN := .venv-gen
 DEMO_ARGS ?=
+# STORE=chdb keeps the archive in the ClickHouse engine, inside the server's process.
+STORE ?=
 BENCH_ARGS ?=
 
 .PHONY: demo test check bench bench-drift bench-tui pictures setup proto proto-check format lint types imports proto-lint docs docs-check clean
@@ -15,8 +17,12 @@ $(VENV)/.ready: pyproject.toml tools/setup.sh
 
 setup: $(VENV)/.ready
 
-demo: setup  ## the whole loop on a running server: in the control room at a terminal, else as lines
-	@$(BIN)/cta demo $(DEMO_ARGS)
+$(VENV)/.ready-chdb: $(VENV)/.ready
+	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV) chdb
+	@touch $@
+
+demo: setup $(if $(filter chdb,$(STORE)),$(VENV)/.ready-chdb)  ## the whole loop on a running server: in the control room at a terminal, else as lines
+	@$(if $(filter chdb,$(STORE)),CTA_STORE_ARCHIVE=chdb://) $(BIN)/cta demo $(DEMO_ARGS)
 
 test: setup  ## all tests
 	@$(BIN)/pytest
@@ -67,6 +73,7 @@ bench-tui: setup  ## the control room's answer to a key, processor and memory at
 
 pictures: setup  ## docs/pictures anew, out of the running control room
 	@$(BIN)/python tools/pictures.py
+	@$(BIN)/python tools/web_picture.py || true
 
 clean:
 	rm -rf $(VENV) $(GEN) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

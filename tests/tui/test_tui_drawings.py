@@ -284,6 +284,14 @@ def test_narrow_tables_drop_columns_whole() -> None:
     assert "…" not in head
 
 
+@pytest.mark.parametrize("module", [adapters, decisions, inbox, runs, signatures, sources, streams, tail])
+def test_no_head_of_a_table_is_cut(module: object) -> None:
+    """Whatever the width of half a screen or of a whole one, the names of the columns are whole."""
+    draw = DRAWS[str(getattr(module, "__name__", "")).rpartition(".")[2]]
+    for width in (58, 60, 78, 80, 99, 120, 200):
+        assert "…" not in plain_text(draw(full(View.EVENTS), width, 10)).splitlines()[0], width
+
+
 def test_wrapping_loses_no_word() -> None:
     """A wrapped text has all its words, and no line is too wide."""
     text = f"{ADAPTER.words[1]} and averyveryveryverylongword that has no blank"

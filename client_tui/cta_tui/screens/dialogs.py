@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,8 +12,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from cta_tui.ink import wrap
 from cta_tui.plans import Choose, Confirm, Plan, Write
-from cta_tui.verbs import VERBS, Section
+from cta_tui.verbs import BY_NAME, VERBS, Section
+
+KEY_CELLS: Final = 12
+"""Room for a verb's keys in the help: the longest are `ctrl+p` and its like."""
 
 
 class Question(ModalScreen[bool]):
@@ -134,7 +138,11 @@ class Help(ModalScreen[None]):
         self.dismiss(None)
 
     def _line(self, name: str) -> str:
-        verb = next(each for each in VERBS if each.name == name)
+        verb = BY_NAME[name]
         keys = verb.key + (f", {verb.also.replace(',', ', ')}" if verb.also else "")
         reason = self._reasons.get(name, "")
-        return f"  {keys:<16} {verb.help}" + (f"  (not now: {reason})" if reason else "")
+        told = verb.help + (f" Not now: {reason}" if reason else "")
+        # The dialog takes at most 96 cells and keeps ten for itself; a long help goes on below its own beginning.
+        room = min(self.app.size.width, 96) - KEY_CELLS - 12
+        first, *more = wrap(told, max(room, 20))
+        return "\n".join([f"  {keys:<{KEY_CELLS}} {first}", *(f"{' ' * (KEY_CELLS + 3)}{each}" for each in more)])

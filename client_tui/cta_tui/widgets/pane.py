@@ -7,8 +7,9 @@ affair, when it is drawn the app's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,6 +24,8 @@ from cta_tui.ink import BLANK, Drawing, Line, fit
 from cta_tui.messages import Pick
 from cta_tui.model import Model
 from cta_tui.theme import style_of
+
+BARS: Final = re.compile(r"([▁▂▃▄▅▆▇█░]+)")
 
 Draw = Callable[[Model, int, int], Drawing]
 """Model, width and height in cells to lines."""
@@ -162,9 +165,14 @@ class Pane(ScrollView, can_focus=True):
         base = self.rich_style
         theme = self.app.current_theme  # pyright: ignore[reportUnknownMemberType] - whatever the app returns
         if selected:
-            # Reverse video says "selected" without any colour; one style, so that the row reads as one thing.
+            # Reverse video says "selected" without any colour. A bar would be its own opposite: it stays as it is.
             chosen = base + Style(reverse=True)
-            text = "".join(span.text for span in fit(found, width))
-            return Strip([Segment(text, chosen)]).adjust_cell_length(width, chosen)
+            segments = [
+                Segment(part, base + style_of(span.style, theme) if BARS.match(part) else chosen)
+                for span in fit(found, width)
+                for part in BARS.split(span.text)
+                if part
+            ]
+            return Strip(segments).adjust_cell_length(width, chosen)
         segments = [Segment(span.text, base + style_of(span.style, theme)) for span in fit(found, width) if span.text]
         return Strip(segments).adjust_cell_length(width, base)

@@ -15,7 +15,7 @@ COLUMNS = (
     Column("SENDS", 14, rank=1),
     Column("STATE", 10),
     Column("RATE", 8, right=True),
-    Column("MEASURED", 8, right=True),
+    Column("MEASURED", 8, right=True, rank=3),
     Column("SENT", 10, right=True, rank=2),
     Column("FAULTS", 6, right=True),
 )
