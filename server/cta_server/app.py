@@ -11,12 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from cta_server.config import Configuration, ConsumerSettings
+from cta_server.config import Configuration, ConsumerSettings, StoreSettings
 from cta_server.rpc.server import build_server
+from cta_server.runtime.ports import Archive
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
 from cta_server.runtime.storage import Storage
 from cta_server.store.archive import open_archive
+from cta_server.store.clickhouse import open_clickhouse
 from cta_server.store.journal import open_journal
 
 log = structlog.get_logger(__name__)
@@ -28,9 +30,23 @@ def build_runtime(configuration: Configuration) -> Runtime:
     consumers = {name: consumer_spec(name, consumer) for name, consumer in settings.consumers.items()}
     folder = Path(settings.store.path)
     folder.mkdir(parents=True, exist_ok=True)
-    storage = Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
+    journal = open_journal(folder / "journal.db")
+    try:
+        archive = open_configured_archive(settings.store)
+    except BaseException:
+        journal.close()
+        raise
+    storage = Storage(journal, archive)
     sources = Path(settings.sources.folder) if settings.sources.folder else None
     return Runtime(storage=storage, consumers=consumers, sources_folder=sources, clock=time.time)
+
+
+def open_configured_archive(store: StoreSettings) -> Archive:
+    """The archive that the configuration names. Raises `StoreError` or `InvalidInput`."""
+    folder = Path(store.path)
+    if not store.archive:
+        return open_archive(folder / "archive.db")
+    return open_clickhouse(f"chdb://{folder.absolute() / 'archive'}" if store.archive == "chdb://" else store.archive)
 
 
 def consumer_spec(name: str, consumer: ConsumerSettings) -> ConsumerSpec:

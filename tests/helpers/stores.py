@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from cta_core.quarantine import Delivery, HeldEvent, HeldReason
 from cta_core.stream import Stream
 from cta_server.runtime.ports import Archive, Journal, RecordedEvent, Transition
 from cta_server.store import open_archive, open_journal
+from cta_server.store.clickhouse import open_clickhouse
 
 
 class Reopened:
@@ -40,7 +42,10 @@ JOURNALS: dict[str, Callable[[Path], Journal]] = {
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "sqlite": lambda folder: open_archive(folder / "archive.db"),
     "sqlite-reopened": lambda folder: cast("Archive", Reopened(lambda: open_archive(folder / "archive.db"))),
+    "chdb": lambda folder: open_clickhouse(f"chdb://{folder}/archive"),
 }
+if find_spec("chdb") is None:
+    del ARCHIVES["chdb"]
 
 
 def stream(stream_id: str = "orders", **more: Any) -> Stream:

@@ -47,6 +47,11 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     path: str = "cta-data"
     """Folder of journal and archive; it is made when it does not exist. One server at a time uses it."""
+    archive: str = ""
+    """Where recent events, runs, reports, canaries and signatures are kept. Empty: SQLite in the store's folder.
+    `clickhouse://USER:PASSWORD@HOST:PORT/DATABASE` (`?secure=true` for TLS): a ClickHouse server. `chdb://PATH`: the
+    same engine inside this process; `chdb://` alone keeps it in the store's folder. A password is better set in the
+    environment than in a file."""
 
 
 class StageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +163,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield Violation(f"server.{missing}", "certificate and key belong together: set both, or none")
         if server.tls_client_ca and not server.tls_cert:
             yield Violation("server.tls_client_ca", "needs tls_cert and tls_key")
+        if self.store.archive and not self.store.archive.startswith(("chdb://", "clickhouse://")):
+            yield Violation("store.archive", "must be empty, chdb://PATH or clickhouse://HOST[:PORT][/DATABASE]")
         for name in LimitSettings.__struct_fields__:
             if getattr(self.limits, name) < 1:
                 yield Violation(f"limits.{name}", "must be at least 1")

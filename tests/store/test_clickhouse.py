@@ -1,0 +1,65 @@
+"""The archive on ClickHouse: what a file of SQLite does not have. The contract itself is in `test_archive`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from cta_core.errors import InvalidInput
+from cta_server.config.settings import StoreSettings
+from cta_server.store.clickhouse.engine import open_engine
+from helpers.stores import recorded
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://x", "http://host", "clickhouse://", "clickhouse:///db"])
+def test_another_url_is_refused(url: str) -> None:
+    """A URL that names no ClickHouse is refused with what would be one."""
+    with pytest.raises(InvalidInput, match=r"store\.archive"):
+        open_engine(url)
+
+
+if find_spec("chdb") is not None:
+    from cta_server.app import open_configured_archive
+    from cta_server.store.archive import SqliteArchive
+    from cta_server.store.clickhouse import ClickHouseArchive, open_clickhouse
+    from cta_server.store.clickhouse.schema import VERSION, migrate, version_of
+    from cta_server.store.errors import StoreClosed, StoreTooNew
+
+    def test_the_configuration_chooses_the_engine(tmp_path: Path) -> None:
+        """Nothing is SQLite in the store's folder; `chdb://` is the embedded engine there."""
+        sqlite = open_configured_archive(StoreSettings(path=str(tmp_path)))
+        sqlite.close()
+        embedded = open_configured_archive(StoreSettings(path=str(tmp_path), archive="chdb://"))
+        embedded.close()
+        assert isinstance(sqlite, SqliteArchive)
+        assert isinstance(embedded, ClickHouseArchive)
+        assert (tmp_path / "archive").is_dir()
+
+    def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
+        """Events, positions and tables outlive the connection; migrating again changes nothing."""
+        url = f"chdb://{tmp_path}/archive"
+        first = open_clickhouse(url)
+        first.append_events("orders", [recorded("e1"), recorded("e2")])
+        first.close()
+        with pytest.raises(StoreClosed):
+            first.recent_events("orders")
+        again = open_clickhouse(url)
+        again.append_events("orders", [recorded("e3")])
+        assert [(event.event_id, event.position) for event in again.recent_events("orders")] == [
+            ("e3", 3),
+            ("e2", 2),
+            ("e1", 1),
+        ]
+        again.close()
+
+    def test_tables_of_a_newer_release_are_refused(tmp_path: Path) -> None:
+        """A version that this release does not know is left alone."""
+        engine = open_engine(f"chdb://{tmp_path}/archive")
+        assert version_of(engine) == 0
+        assert migrate(engine) == migrate(engine) == version_of(engine) == VERSION
+        engine.insert("cta_schema", {"version": "UInt32"}, [[VERSION + 1]])
+        with pytest.raises(StoreTooNew):
+            migrate(engine)
+        engine.close()
