@@ -63,13 +63,11 @@ def run_cases(count: int, seed: int) -> None:
             print(f"UNSAFE {case.name} {case.changes} {report.fix}")
     table(outcomes, kinds)
     unsafe = sum(times_ for (_, outcome), times_ in outcomes.items() if outcome is Outcome.UNSAFE)
-    print(
-        f"\nUNSAFE {unsafe} of {count}: {unsafe / count:.2%}, at most {upper_bound(unsafe, count, 0.95):.2%} (95 %, exact)"
-    )
+    bound = upper_bound(unsafe, count, 0.95)
+    print(f"\nUNSAFE {unsafe} of {count}: {unsafe / count:.2%}, at most {bound:.2%} (95 %, exact)")
     times.sort()
-    print(
-        f"processor time of a diagnosis: p50 {times[len(times) // 2]:.0f} ms, p95 {times[int(len(times) * 0.95)]:.0f} ms"
-    )
+    middle, high = times[len(times) // 2], times[int(len(times) * 0.95)]
+    print(f"processor time of a diagnosis: p50 {middle:.0f} ms, p95 {high:.0f} ms")
     calibration(shown)
 
 
@@ -137,8 +135,8 @@ def healthy_streams(events: int) -> None:
             promotions += report.decision is Decision.HEAL
         seen += len(stream)
     print(
-        f"\nhealthy streams: {seen} events of 20 streams: {alarms} alarms of the monitor; {seen // 200} windows analysed: "
-        f"{incidents} incidents, {promotions} promotions"
+        f"\nhealthy streams: {seen} events of 20 streams: {alarms} alarms of the monitor; "
+        f"{seen // 200} windows analysed: {incidents} incidents, {promotions} promotions"
     )
 
 
