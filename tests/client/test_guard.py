@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from cta_client.guard import Away, EventsFailed, NotReady, SpoolFull, SpoolInUse
 from helpers import guarding
 from helpers.guarding import until
 from helpers.payments import payment, renamed
-from helpers.server import LiveServer, live_server, start_server
+from helpers.server import ROOT, LiveServer, environment, live_server, start_server
 from helpers.server import close as close_server
 
 
@@ -238,3 +240,25 @@ def test_a_spool_belongs_to_one_process(tmp_path: Path) -> None:
         first.guard("s", options=options(tmp_path))
         with pytest.raises(SpoolInUse):
             second.guard("s", options=options(tmp_path))
+
+
+async def test_the_example_consumes_through_its_two_lines(server: LiveServer, tmp_path: Path) -> None:
+    """The consumer of the examples sums what passes the gate, drifted events healed among it, and holds the rest."""
+    async with connect(server.address) as cta:
+        await guarding.stream(cta, "payments")
+        await guarding.promoted(cta, "payments")
+        events = [payment(1), drifted(2), {"id": "p3", "merchant": "m-x"}]
+        (tmp_path / "payments.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+        done = subprocess.run(
+            [sys.executable, ROOT / "examples" / "guarded_consumer.py", "payments.jsonl", server.address],
+            cwd=tmp_path,
+            env=environment(HOME=str(tmp_path)),
+            capture_output=True,
+            text=True,
+            timeout=15,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        for event in (payment(1), payment(2)):
+            assert f"{event['merchant']}  {event['amount']:,.2f}" in done.stdout
+        assert len(await guarding.held_ids(cta, "payments")) == 1
