@@ -13,7 +13,8 @@ import msgspec
 
 from cta_core.diagnosis.assignment import assign
 from cta_core.diagnosis.candidates.recipe import Recipe
-from cta_core.diagnosis.relations import by_row, compare_order, instants
+from cta_core.diagnosis.orders import compare_order
+from cta_core.diagnosis.relations import by_row, instants
 from cta_core.diagnosis.search import Candidate, Searcher
 from cta_core.diagnosis.table import parent_of
 from cta_core.diagnosis.views import View

@@ -16,10 +16,11 @@ import numpy as np
 from cta_core.diagnosis.candidates.nulls import stand_ins
 from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.formats import OPAQUE
+from cta_core.diagnosis.mixtures import half_whole, parted, two_units
 from cta_core.diagnosis.promises import Promise, Promises
 from cta_core.diagnosis.report import Severity
 from cta_core.diagnosis.table import Table, escape
-from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import View, kolmogorov, kolmogorov_noise, total_variation
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +272,7 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
                 count=here.total,
                 doubt=True,
             )
-    if counter or (distance < 0.1 and not _half_whole(view, here)):
+    if counter or (distance < 0.1 and not half_whole(view, here)):
         return None
     left, right = np.abs(a[a != 0]), np.abs(b[b != 0])
     ratio = float(np.median(right)) / float(np.median(left)) if len(left) >= 10 and len(right) >= 10 else 1.0
@@ -287,7 +288,7 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
     if opaque:
         return None
     disjoint = float(b[0]) > float(a[-1]) or float(b[-1]) < float(a[0])
-    bimodal = _parted(a, b) or _two_units(a, b) or _half_whole(view, here)
+    bimodal = parted(a, b) or two_units(a, b) or half_whole(view, here)
     if distance < 0.15 and not heavy and not bimodal:
         return None
     return Finding(
@@ -298,52 +299,6 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
         doubt=heavy or bimodal or (disjoint and len(view.counts) > 8 and (ratio > 3 or ratio < 1 / 3)),
         text=f"median {np.median(a):.4g} before and {np.median(b):.4g} now, distributions {kolmogorov(a, b):.2f} apart",
     )
-
-
-def _parted(a: Floats, b: Floats) -> bool:
-    """Does a good part of the values lie far from all healthy ones while the rest stays: two readings in one stream?"""
-    a, b = np.abs(a[a != 0]), np.abs(b[b != 0])
-    if len(a) < 20 or len(b) < 12:
-        return False
-    low, high = float(np.percentile(a, 0.5)), float(np.percentile(a, 99.5))
-    outside = float(np.mean((b < low / 4) | (b > high * 4)))
-    return 0.1 < outside < 0.95
-
-
-MIXED_FACTORS = (10.0, 100.0, 1000.0, 60.0, 3600.0)
-"""Factors between units that producers mix: cents, minor units, minutes, hours."""
-
-
-def _two_units(a: Floats, b: Floats) -> bool:
-    """Are these the healthy values and the same values in another unit, side by side?"""
-    a, b = np.sort(np.abs(a[a != 0])), np.sort(np.abs(b[b != 0]))
-    if len(a) < 40 or len(b) < 40:
-        return False
-    apart = kolmogorov(a, b)
-    if apart < 0.2:
-        return False
-    below = np.arange(1, len(b) + 1) / len(b)
-    straight = np.searchsorted(a, b, side="right") / len(a)
-    noise = kolmogorov_noise(len(a), len(b))
-    for size in MIXED_FACTORS:
-        for factor in (size, 1 / size):
-            other = np.searchsorted(a * factor, b, side="right") / len(a)
-            for share in (0.2, 0.35, 0.5, 0.65, 0.8):
-                gap = float(np.max(np.abs((1 - share) * straight + share * other - below)))
-                if gap < 0.45 * apart and gap < 0.7 * noise:
-                    return True
-    return False
-
-
-def _half_whole(view: View, here: View) -> bool:
-    """Did whole numbers come up among fractions, as when some producers send another unit?"""
-    total, now = sum(view.decimals.values()), sum(here.decimals.values())
-    if total < 40 or now < 40:
-        return False
-    # Zeros are written without a fraction whatever the unit is.
-    before = (view.decimals[0] - int(np.sum(view.numbers == 0))) / total
-    share = (here.decimals[0] - int(np.sum(here.numbers == 0))) / now
-    return before < 0.08 and 0.2 < share < 0.97
 
 
 def _texts(path: str, view: View, here: View) -> Finding | None:

@@ -1,0 +1,91 @@
+"""Order, equality and containment between two fields, healthy against drifted: does what held still hold?
+
+Pure comparisons of aligned columns; `relations` asks them about candidates, `decide` about exchanged sources.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cta_core.diagnosis.views import Floats
+
+CLIP = 6.0
+"""Most log-odds that one kind of relation may add: fields hang together, so their facts are not independent."""
+
+
+def compare_order(a: Floats, x: Floats, b: Floats, y: Floats) -> tuple[float, float, str] | None:
+    """(gain, loss, words) of the order between two ordered fields, healthy (a, x) against drifted (b, y); None if
+    there is none.
+    """
+    good, here = ~np.isnan(a) & ~np.isnan(x), ~np.isnan(b) & ~np.isnan(y)
+    n, m = int(good.sum()), int(here.sum())
+    if n < 30 or m < 12:
+        return None
+    gain = loss = 0.0
+    words = ""
+    for test, name in ((np.less_equal, "never above"), (np.greater_equal, "never below"), (np.equal, "equal to")):
+        before = float(np.mean(test(a[good], x[good])))
+        now = float(np.mean(test(b[here], y[here])))
+        if name == "equal to" and before < 0.1:
+            continue
+        if name != "equal to" and before < 0.98:
+            continue
+        # By chance: the same values in another order of the events.
+        mixed = float(np.mean(test(np.roll(a[good], 7), x[good])))
+        if mixed > 0.85:
+            continue
+        pooled = (before * n + now * m + 1) / (n + m + 2)
+        z = (before - now) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / n + 1 / m))
+        lost = min(z * z / 2, 20.0) if before > now else 0.0
+        # Among the drifted events as well the order must hold better than by chance, or it says nothing of this field.
+        chance = float(np.mean(test(np.roll(b[here], 7), y[here])))
+        clear = now - chance > 3 * math.sqrt(max(chance * (1 - chance), 1e-3) / m)
+        won = min(CLIP, m * (before * math.log((before + 1e-9) / (mixed + 0.02)))) if lost < 3 and clear else 0.0
+        if won > gain:
+            gain, words = won, name
+        if lost > loss:
+            loss, words = lost, name
+    return gain, loss, words
+
+
+def text_relation(
+    mine: Sequence[Any], left: Sequence[Any], theirs: Sequence[Any], right: Sequence[Any]
+) -> tuple[float, float, str]:
+    """(gain, loss, words) of equality or containment between two texts, healthy (mine, left) against drifted."""
+    best = (0.0, 0.0, "")
+    tests: tuple[tuple[str, Callable[[str, str], bool]], ...] = (
+        ("equal to", lambda one, two: one == two),
+        ("contains", lambda one, two: len(two) >= 3 and one != two and two.lower() in one.lower()),
+        ("is part of", lambda one, two: len(one) >= 3 and one != two and one.lower() in two.lower()),
+    )
+    for name, test in tests:
+        pairs = [(one, two) for one, two in zip(mine, left, strict=True) if type(one) is str and type(two) is str]
+        if len(pairs) < 30 or not any(test(one, two) for one, two in pairs[:40]):
+            continue  # a relation that a tenth of the events shows is seen among the first forty
+        before = [test(one, two) for one, two in pairs]
+        if len(before) < 30 or sum(before) < 0.1 * len(before):
+            continue
+        now = [test(one, two) for one, two in zip(theirs, right, strict=True) if type(one) is str and type(two) is str]
+        if len(now) < 12:
+            continue
+        share, here = sum(before) / len(before), sum(now) / len(now)
+        texts = [one for one in mine if type(one) is str]
+        others = [two for two in left if type(two) is str]
+        mixed = sum(test(one, two) for one, two in zip(texts, others[7:] + others[:7], strict=False)) / max(
+            1, len(texts)
+        )
+        if mixed > 0.5 * share:
+            continue
+        pooled = (share * len(before) + here * len(now) + 1) / (len(before) + len(now) + 2)
+        z = (share - here) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / len(before) + 1 / len(now)))
+        loss = min(z * z / 2, 20.0) if share > here else 0.0
+        gain = (
+            min(CLIP, len(now) * here * math.log((here + 0.01) / (mixed + 0.02))) if loss < 4 and here > mixed else 0.0
+        )
+        if gain > best[0] or loss > best[1]:
+            best = (max(gain, best[0]), max(loss, best[1]), name)
+    return best
