@@ -286,6 +286,8 @@ class ControlRoom(App[None]):
         self.tell(messages.ViewChosen(view=view))
         room.query_one("#filter", Input).set_class(False, "on")
         room.query_one("#views", ContentSwitcher).current = view.value
+        # A view that was seen before has its size, and is drawn into the very frame that shows it.
+        self.draw()
         self.call_after_refresh(self._focus_first)
         self.call_after_refresh(self.draw)
 
