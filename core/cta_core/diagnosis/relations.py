@@ -117,6 +117,14 @@ def _standard(flags: Floats) -> Floats | None:
 
 def features(view: View, count: int, labels: Sequence[Any] | None = None) -> dict[Any, Floats]:
     """Features of a field by event, standardised: one of ranks for ordered fields, one per label for label fields."""
+    key = (count, None if labels is None else tuple(labels))
+    known: dict[Any, Floats] | None = view.kept.get(key)
+    if known is None:
+        known = view.kept[key] = _features(view, count, labels)
+    return known
+
+
+def _features(view: View, count: int, labels: Sequence[Any] | None) -> dict[Any, Floats]:
     values = by_row(view, count)
     if values is None:
         return {}

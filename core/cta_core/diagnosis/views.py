@@ -65,6 +65,8 @@ class View:
         self.rows = rows
         self.lined_up: tuple[int, list[Any] | None] | None = None
         """The values by event, kept by `relations.by_row`."""
+        self.kept: dict[Any, Any] = {}
+        """Features by event, kept by `relations.features`."""
         self.ordered: tuple[int, Floats | None] | None = None
         """The instants by event, kept by `relations.instants`."""
 
