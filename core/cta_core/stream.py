@@ -68,7 +68,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     analysis_events: int = 20
     """Drifted events that the analysis waits for, at most `analysis_wait_seconds`: half of them fit, half verify."""
     analysis_wait_seconds: float = 2.0
-    """Longest wait for `analysis_events`; after it the analysis takes what is there."""
+    """Longest wait for `analysis_events`; after it the analysis takes what is there. The same again before a person is
+    asked: while the drifted events double within it, up to `analysis_sample`, the analysis looks once more."""
     analysis_sample: int = 400
     """Events of either side that an analysis looks at: relations between fields need rows, and more than this no
     longer helps."""

@@ -255,3 +255,24 @@ async def test_a_busy_stream_is_not_deleted(tmp_path: Path) -> None:
             await runtime.streams.delete("payments")
         await runtime.streams.delete("payments", force=True, actor="ann")
         assert await runtime.streams.list() == []
+
+
+async def test_a_person_is_not_asked_while_more_events_come(tmp_path: Path) -> None:
+    """What a few events leave open is looked at again with twice as many, and healed when they decide it."""
+    async with running(tmp_path) as runtime:
+        await stream(runtime)
+        cents = [
+            raw(
+                {
+                    ("amount_cents" if k == "amount" else k): round(v * 100) if k == "amount" else v
+                    for k, v in event.items()
+                }
+            )
+            for event in (payment(number) for number in range(40_000, 40_600))
+        ]
+        for start in range(0, 600, 24):
+            await send(runtime, cents[start : start + 24])
+            await asyncio.sleep(0.05)
+        await incident_in(runtime, State.PROMOTED, State.RESOLVED)
+        await eventually(lambda: delivered(runtime), lambda log: len(log) >= 299)
+        assert (await delivered(runtime))[0]["amount"] == payment(40_000)["amount"]

@@ -191,7 +191,7 @@ class Policy(_message.Message):
     """Recent events kept for analysis and canaries. Default 10,000."""
     @_builtins.property
     def analysis_wait(self) -> _duration_pb2.Duration:
-        """Longest wait for them. Default 2 s."""
+        """Longest wait for them, and for more of them before a person is asked. Default 2 s."""
 
     @_builtins.property
     def canary(self) -> Global___CanaryPolicy:

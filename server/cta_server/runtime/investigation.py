@@ -7,7 +7,9 @@ This module turns the answer into the machine's input; it decides nothing about 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -17,11 +19,15 @@ from cta_core.diagnosis.report import Decision, Evidence, Method, Report
 from cta_core.incident import Incident
 from cta_core.machine import AnalysisDone
 from cta_core.memory import SignatureRecord
+from cta_core.stream import Policy
 from cta_server.runtime.analyst import Analyst
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
+
+POLL_SECONDS: Final = 0.02
+"""How often a wait for more events looks; see the same of the effects."""
 
 
 class Investigation:
@@ -42,18 +48,21 @@ class Investigation:
 
     async def investigate(self, incident: Incident) -> tuple[AnalysisDone, tuple[AdapterRevision, ...]]:
         """The machine's next input, and the adapter to be written with it. Raises `NoBaseline` or `NoEvents`."""
-        stream, baseline, drifted = await self._analyst.events_for(incident)
-        look = await self._analyst.look(stream, baseline, drifted)
-        known = await self._memory.recall(look.fingerprint)
-        good = [record for record in known if record.trusted_on(incident.stream_id)]
-        bound = [] if good else await self._memory.alike(look, incident.stream_id)
-        report, took = await self._analyst.diagnose(
-            baseline,
-            drifted,
-            stream.contract,
-            hints=[record.program for record in good],
-            alike=[each.program for each in bound],
-        )
+        while True:
+            stream, baseline, drifted = await self._analyst.events_for(incident)
+            look = await self._analyst.look(stream, baseline, drifted)
+            known = await self._memory.recall(look.fingerprint)
+            good = [record for record in known if record.trusted_on(incident.stream_id)]
+            bound = [] if good else await self._memory.alike(look, incident.stream_id)
+            report, took = await self._analyst.diagnose(
+                baseline,
+                drifted,
+                stream.contract,
+                hints=[record.program for record in good],
+                alike=[each.program for each in bound],
+            )
+            if report.decision is Decision.HEAL or not await self._more(incident, stream.policy, len(drifted)):
+                break
         report = _with_caution(report, known, incident.stream_id)
         stored = await self._analyst.keep(
             report, took, stream_id=incident.stream_id, incident_id=incident.incident_id, look=look
@@ -77,6 +86,19 @@ class Investigation:
             refused_before=_refused(report, known, incident.stream_id),
         )
         return done, adapters
+
+    async def _more(self, incident: Incident, policy: Policy, seen: int) -> bool:
+        """Waits for twice the events before a person is asked: a few often leave open what more of them decide.
+
+        False when the sample is full, or the stream is too slow to double it within the policy's wait.
+        """
+        wanted = min(2 * seen, policy.analysis_sample)
+        deadline = self._clock() + policy.analysis_wait_seconds
+        while seen < wanted and self._clock() < deadline:
+            if await self._samples.count(incident) >= wanted:
+                return True
+            await asyncio.sleep(POLL_SECONDS)
+        return False
 
     def _adapters(self, incident: Incident, report: Report, hit: SignatureRecord | None) -> tuple[AdapterRevision, ...]:
         """The report's program as an adapter, where the decision is to heal."""
