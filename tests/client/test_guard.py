@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -142,7 +143,6 @@ async def test_a_batch_handler_gets_what_passes(server: LiveServer, tmp_path: Pa
 
 def test_bytes_and_texts_stay_what_they_are(server: LiveServer, tmp_path: Path) -> None:
     """A handler of bytes gets bytes and one of texts gets a text, also for a healed event; no event loop is needed."""
-    import asyncio
 
     async def prepare() -> None:
         async with connect(server.address) as cta:
@@ -242,23 +242,31 @@ def test_a_spool_belongs_to_one_process(tmp_path: Path) -> None:
             second.guard("s", options=options(tmp_path))
 
 
-async def test_the_example_consumes_through_its_two_lines(server: LiveServer, tmp_path: Path) -> None:
+def test_the_example_consumes_through_its_two_lines(server: LiveServer, tmp_path: Path) -> None:
     """The consumer of the examples sums what passes the gate, drifted events healed among it, and holds the rest."""
-    async with connect(server.address) as cta:
-        await guarding.stream(cta, "payments")
-        await guarding.promoted(cta, "payments")
-        events = [payment(1), drifted(2), {"id": "p3", "merchant": "m-x"}]
-        (tmp_path / "payments.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-        done = subprocess.run(
-            [sys.executable, ROOT / "examples" / "guarded_consumer.py", "payments.jsonl", server.address],
-            cwd=tmp_path,
-            env=environment(HOME=str(tmp_path)),
-            capture_output=True,
-            text=True,
-            timeout=15,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        for event in (payment(1), payment(2)):
-            assert f"{event['merchant']}  {event['amount']:,.2f}" in done.stdout
-        assert len(await guarding.held_ids(cta, "payments")) == 1
+
+    async def prepare() -> None:
+        async with connect(server.address) as cta:
+            await guarding.stream(cta, "payments")
+            await guarding.promoted(cta, "payments")
+
+    async def held() -> list[str]:
+        async with connect(server.address) as cta:
+            return await guarding.held_ids(cta, "payments")
+
+    asyncio.run(prepare())
+    events = [payment(1), drifted(2), {"id": "p3", "merchant": "m-x"}]
+    (tmp_path / "payments.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "guarded_consumer.py", "payments.jsonl", server.address],
+        cwd=tmp_path,
+        env=environment(HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for event in (payment(1), payment(2)):
+        assert f"{event['merchant']}  {event['amount']:,.2f}" in done.stdout
+    assert len(asyncio.run(held())) == 1

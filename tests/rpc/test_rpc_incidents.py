@@ -18,6 +18,8 @@ from cta.v1 import (
     event_service_pb2,
     incident_pb2,
     report_pb2,
+    run_pb2,
+    run_service_pb2,
     signature_service_pb2,
     stream_pb2,
     system_service_pb2,
@@ -358,10 +360,55 @@ async def test_an_analysis_without_a_baseline_says_so(api: Api, new_stream: NewS
     assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "NO_BASELINE")
 
 
-async def test_calls_of_a_later_version_say_so(api: Api) -> None:
-    """UNIMPLEMENTED NOT_IN_THIS_VERSION, and no silence."""
+def trace_of(number: int, field: str, *, raises: bool) -> list[run_pb2.TraceEvent]:
+    """One event through two stages, the second of which may raise."""
+    parsed = run_pb2.TraceEvent(
+        kind=run_pb2.TRACE_KIND_STEP,
+        stage="parse",
+        event_id=f"e{number}",
+        input_json=f'{{"text":"t{number}"}}',
+        output_json=f'{{"id":"e{number}","{field}":{number}.5}}',
+    )
+    booked = run_pb2.TraceEvent(kind=run_pb2.TRACE_KIND_STEP, stage="book", event_id=f"e{number}")
+    if raises:
+        booked = run_pb2.TraceEvent(
+            kind=run_pb2.TRACE_KIND_ERROR, stage="book", event_id=f"e{number}", error_type="KeyError", message="'sum'"
+        )
+    return [parsed, booked]
+
+
+async def test_a_failed_run_names_its_primary_stage(api: Api, new_stream: NewStream) -> None:
+    """AnalyzeRun blames the stage whose output changed and not the one that raised; without healthy runs it says so."""
+    stream_id = await new_stream()
+
+    async def recorded(field: str, *, raises: bool) -> str:
+        trace = [entry for number in range(40) for entry in trace_of(number, field, raises=raises)]
+        run = run_pb2.Run(stream_id=stream_id, event_count=40, failed_count=40 * raises, trace=trace)
+        return (await api.runs.RecordRun(run_service_pb2.RecordRunRequest(run=run))).run.run_id
+
+    async def analyzed(run_id: str) -> report_pb2.Report:
+        answer = await api.analysis.AnalyzeRun(analysis_service_pb2.AnalyzeRunRequest(run_id=run_id))
+        return answer.report
+
+    alone = analysis_service_pb2.AnalyzeRunRequest(run_id=await recorded("total", raises=True))
+    refusal = await refused(api.analysis.AnalyzeRun(alone))
+    assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "NO_BASELINE")
+    await recorded("sum", raises=False)
+    report = await analyzed(await recorded("total", raises=True))
+    assert (report.cause.stage, report.cause.path) == ("parse", "/sum")
+    kept = await api.analysis.GetReport(analysis_service_pb2.GetReportRequest(report_id=report.report_id))
+    assert kept.report == report
+    own = await analyzed(await recorded("sum", raises=True))
+    assert (own.cause.stage, own.decision) == ("book", report_pb2.DECISION_ESCALATE)
+    empty = await api.runs.RecordRun(run_service_pb2.RecordRunRequest(run=run_pb2.Run(stream_id=stream_id)))
+    refusal = await refused(api.analysis.AnalyzeRun(analysis_service_pb2.AnalyzeRunRequest(run_id=empty.run.run_id)))
+    assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "NO_EVENTS")
     refusal = await refused(api.analysis.AnalyzeRun(analysis_service_pb2.AnalyzeRunRequest(run_id="run_x")))
-    assert (refusal.code, refusal.reason) == (Code.UNIMPLEMENTED, "NOT_IN_THIS_VERSION")
+    assert (refusal.code, refusal.reason) == (Code.NOT_FOUND, "RUN_NOT_FOUND")
+
+
+async def test_a_token_that_is_none_is_refused(api: Api) -> None:
+    """INVALID_ARGUMENT PAGE_TOKEN_MISMATCH, and no silence."""
     refusal = await refused(
         api.signatures.ListSignatures(signature_service_pb2.ListSignaturesRequest(page_token="%%%"))  # noqa: S106
     )

@@ -76,10 +76,11 @@ class AnalysisServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AnalyzeRun(self, request, context):
-        """Names the primary stage of a failed run.
+        """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
+        the one that raised.
 
-        Fails with NOT_FOUND (RUN_NOT_FOUND), FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS) and, until this version has it,
-        UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
+        FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,10 +39,11 @@ class AnalysisServiceStub:
     Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS).
     """
     AnalyzeRun: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.AnalyzeRunRequest, _analysis_service_pb2.AnalyzeRunResponse]
-    """Names the primary stage of a failed run.
+    """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
+    the one that raised.
 
-    Fails with NOT_FOUND (RUN_NOT_FOUND), FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS) and, until this version has it,
-    UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+    Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
+    FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
     """
     Diagnose: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.DiagnoseRequest, _analysis_service_pb2.DiagnoseResponse]
     """Diagnoses events without any stored state: baseline and drifted in, report out.
@@ -65,10 +66,11 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     Fails with NOT_FOUND (INCIDENT_NOT_FOUND) and FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS).
     """
     AnalyzeRun: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.AnalyzeRunRequest, _analysis_service_pb2.AnalyzeRunResponse]  # type: ignore[assignment]
-    """Names the primary stage of a failed run.
+    """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
+    the one that raised.
 
-    Fails with NOT_FOUND (RUN_NOT_FOUND), FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS) and, until this version has it,
-    UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+    Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
+    FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
     """
     Diagnose: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.DiagnoseRequest, _analysis_service_pb2.DiagnoseResponse]  # type: ignore[assignment]
     """Diagnoses events without any stored state: baseline and drifted in, report out.
@@ -100,10 +102,11 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _analysis_service_pb2.AnalyzeRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.AnalyzeRunResponse, _abc.Awaitable[_analysis_service_pb2.AnalyzeRunResponse]]:
-        """Names the primary stage of a failed run.
+        """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
+        the one that raised.
 
-        Fails with NOT_FOUND (RUN_NOT_FOUND), FAILED_PRECONDITION (NO_BASELINE, NO_EVENTS) and, until this version has it,
-        UNIMPLEMENTED (NOT_IN_THIS_VERSION).
+        Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
+        FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
         """
 
     @_abc_1.abstractmethod

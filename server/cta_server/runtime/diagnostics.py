@@ -20,10 +20,12 @@ import msgspec
 from cta_core import diagnosis, drift, signature
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract, compile_contract
+from cta_core.diagnosis import stages
 from cta_core.errors import EventRefused, InvalidInput
 from cta_core.event import decode
 from cta_core.path import parse
 from cta_core.profile import Profile
+from cta_core.run import TraceEvent
 
 Events = list[dict[str, Any]]
 
@@ -80,6 +82,15 @@ def diagnose(
         hints=msgspec.json.decode(hints, type=list[Program]),
         alike=msgspec.json.decode(alike, type=list[Program]),
     )
+    return msgspec.json.encode(report), (time.perf_counter() - begun) * 1000
+
+
+def analyze_run(healthy: bytes, failed: bytes) -> tuple[bytes, float]:
+    """The report on the primary stage of a failed run as JSON, and the milliseconds it took; traces come as JSON."""
+    begun = time.perf_counter()
+    before = msgspec.json.decode(healthy, type=list[list[TraceEvent]])
+    trace = msgspec.json.decode(failed, type=list[TraceEvent])
+    report = stages.primary(stages.outputs(before, trace), trace)
     return msgspec.json.encode(report), (time.perf_counter() - begun) * 1000
 
 

@@ -12,7 +12,6 @@ from cta_server.rpc.convert.report import report, stored
 from cta_server.rpc.convert.stream import MAX_CONTRACT
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
-from cta_server.rpc.refusals import NotInThisVersion
 from cta_server.runtime.errors import Kind, NotFound
 
 LEAST_BASELINE: Final = 10
@@ -34,7 +33,10 @@ class AnalysisServicer(analysis_service_pb2_grpc.AnalysisServiceServicer):
         return api.AnalyzeIncidentResponse(report=stored(await self._runtime.analyst.analyze_incident(incident)))
 
     async def AnalyzeRun(self, request: api.AnalyzeRunRequest, context: Context) -> api.AnalyzeRunResponse:
-        raise NotInThisVersion("AnalysisService/AnalyzeRun")
+        found = await self._face.archived(self._face.archive.get_run, request.run_id)
+        if found is None:
+            raise NotFound(Kind.RUN, request.run_id)
+        return api.AnalyzeRunResponse(report=stored(await self._runtime.analyst.analyze_run(found)))
 
     async def Diagnose(self, request: api.DiagnoseRequest, context: Context) -> api.DiagnoseResponse:
         problems = Problems()
