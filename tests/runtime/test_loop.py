@@ -171,6 +171,7 @@ async def test_a_stream_that_gets_worse_is_rolled_back_by_itself(tmp_path: Path)
         await stream(runtime, bake_seconds=30.0)
         await send(runtime, renamed(400))
         await incident_in(runtime, State.PROMOTED)
+        await eventually(lambda: runtime.streams.status("payments"), lambda status: bool(status.active))
         worse = [raw({"id": "x", "currency": "EUR", "amt": -1.0}) for _ in range(40)]
         await send(runtime, worse)
         back = await incident_in(runtime, State.ROLLED_BACK)

@@ -37,6 +37,15 @@ def test_a_held_event_comes_back_as_it_came(journal: Journal) -> None:
             assert getattr(stored, name) == getattr(event, name)
 
 
+def test_the_bodies_alone_are_those_that_still_wait(journal: Journal) -> None:
+    """Raw events in order of arrival, of an incident or of a stream, without those that were redriven."""
+    journal.hold([held(f"e{n}", raw=b"%d" % n, incident_id="inc_1" if n % 2 else "inc_2") for n in range(8)])
+    assert journal.held_bodies(incident_id="inc_1", limit=100) == [b"1", b"3", b"5", b"7"]
+    assert journal.held_bodies(stream_id="orders", limit=3) == [b"0", b"1", b"2"]
+    journal.deliver([delivery("e1", held_position=2), delivery("e3", held_position=4)])
+    assert journal.held_bodies(incident_id="inc_1", limit=100) == [b"5", b"7"]
+
+
 @pytest.mark.parametrize("reason", HeldReason)
 def test_every_reason_is_kept(journal: Journal, reason: HeldReason) -> None:
     """Each reason for holding an event comes back as itself."""

@@ -118,10 +118,8 @@ class Adapters:
         gate = await self._gates.get(stream_id)
         check_program(program)
         if not events:
-            journal = self._storage.journal
-            held = await self._storage.journaled(journal.list_held, stream_id=stream_id, limit=limit)
             healthy = await self._samples.healthy(stream_id, max(1, limit // 4))
-            events = [event.raw for event in held][: max(1, limit - len(healthy))] + healthy
+            events = await self._samples.held(max(1, limit - len(healthy)), stream_id=stream_id) + healthy
         if not events:
             raise NoEvents(f"stream {stream_id!r} has no held and no recent events; give some")
         tried = AdapterRevision(adapter_id="trial", stream_id=stream_id, program=program)

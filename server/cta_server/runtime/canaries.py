@@ -89,10 +89,15 @@ class Canaries:
         for start in range(0, len(drifted), CHUNK):
             await replay.drifted(drifted[start : start + CHUNK])
             yield replay.into(canary)
-        for start in range(0, len(healthy), CHUNK):
-            await replay.healthy(healthy[start : start + CHUNK])
-            yield replay.into(canary)
-        await self._parity(gate, adapter, replay, incident)
+        # Another process compares the healed values while the healthy events are replayed.
+        parity = asyncio.create_task(self._parity(gate, adapter, replay, incident), name=f"parity/{canary.canary_id}")
+        try:
+            for start in range(0, len(healthy), CHUNK):
+                await replay.healthy(healthy[start : start + CHUNK])
+                yield replay.into(canary)
+            await parity
+        finally:
+            parity.cancel()
         done = replay.into(canary)
         judgement = _judge(done.tally, replay, gate)
         done = msgspec.structs.replace(
@@ -119,9 +124,7 @@ class Canaries:
         if incident is not None:
             drifted = await self._samples.drifted(incident, room)
         else:
-            journal = self._storage.journal
-            held = await self._storage.journaled(journal.list_held, stream_id=stream_id, limit=room)
-            drifted = [event.raw for event in held]
+            drifted = await self._samples.held(room, stream_id=stream_id)
         if not drifted and not healthy:
             raise NoEvents(f"stream {stream_id!r} has no recorded events to replay")
         return drifted, [] if silent else healthy

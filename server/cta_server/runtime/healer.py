@@ -235,6 +235,8 @@ class Healer:
     async def _announce(self, committed: Committed) -> None:
         """Tells everybody what was written, gates first, and starts the effects."""
         incident = committed.incident
+        if incident.state is State.PROMOTED:
+            self._bakes.begin(incident.adapter_id)  # before the first event that it heals
         if committed.adapters:
             await self._gates.refresh(incident.stream_id)
         self._detector.changed(incident)

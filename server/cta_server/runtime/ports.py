@@ -224,6 +224,10 @@ class Journal(Protocol):
         """In order of arrival."""
         ...
 
+    def held_bodies(self, *, stream_id: str = "", incident_id: str = "", limit: int) -> list[bytes]:
+        """The held events themselves, in order of arrival."""
+        ...
+
     def count_held(self, *, stream_id: str = "", incident_id: str = "", state: HeldState = HeldState.HELD) -> int: ...
 
     def assign(self, stream_id: str, failure_keys: Sequence[str], incident_id: str) -> int:

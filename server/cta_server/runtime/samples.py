@@ -7,7 +7,6 @@ from typing import Final
 from cta_core.diagnosis.report import Severity
 from cta_core.gate import OutcomeKind
 from cta_core.incident import Incident
-from cta_core.quarantine import HeldEvent
 from cta_server.runtime.ports import RecordedEvent
 from cta_server.runtime.storage import Storage
 
@@ -21,17 +20,19 @@ class Samples:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    async def held(self, incident: Incident, limit: int) -> list[HeldEvent]:
-        """Held events of an incident, in order of arrival."""
-        journal = self._storage.journal
-        return await self._storage.journaled(journal.list_held, incident_id=incident.incident_id, limit=limit)
-
     async def drifted(self, incident: Incident, limit: int) -> list[bytes]:
         """Events that show the incident: those it holds, or, for silent drift, what passed since it showed."""
         if incident.severity is Severity.SILENT:
             recent = await self.recent(incident.stream_id, limit, kinds=(OutcomeKind.HEALTHY.value,))
             return [event.raw for event in reversed(recent) if event.time >= incident.drift_time]
-        return [event.raw for event in await self.held(incident, limit)]
+        return await self.held(limit, incident_id=incident.incident_id)
+
+    async def held(self, limit: int, *, stream_id: str = "", incident_id: str = "") -> list[bytes]:
+        """Events that wait in the quarantine, oldest first."""
+        journal = self._storage.journal
+        return await self._storage.journaled(
+            journal.held_bodies, stream_id=stream_id, incident_id=incident_id, limit=limit
+        )
 
     async def count(self, incident: Incident) -> int:
         """How many drifted events there are."""

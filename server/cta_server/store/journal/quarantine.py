@@ -112,6 +112,18 @@ class Quarantine(Part):
             places.sort()
             return [_held(row) for row in _at(conn, places[:limit])]
 
+    def held_bodies(self, *, stream_id: str = "", incident_id: str = "", limit: int) -> list[bytes]:
+        """The held events themselves, in order of arrival, without all that is known about them."""
+        groups = _groups(stream_id, incident_id, HeldState.HELD).where("count > 0")
+        with self._file.read() as conn:
+            found: list[tuple[int, bytes]] = []
+            for *group, _ in groups.rows(conn):
+                query = Query("SELECT position, raw FROM held")
+                query.where("stream_id = ? AND incident_id = ? AND state = ?", *group)
+                found += [(row[0], row[1]) for row in query.each(conn, order="position", limit=limit)]
+        found.sort()
+        return [raw for _, raw in found[:limit]]
+
     def count_held(self, *, stream_id: str = "", incident_id: str = "", state: HeldState = HeldState.HELD) -> int:
         """How many events there are, from the counts: it does not look at the events."""
         with self._file.read() as conn:
