@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from cta_tui import acts, messages, plans, ready, verbs
 from cta_tui.commands import Verbs
-from cta_tui.governor import is_behind
+from cta_tui.governor import is_behind, is_gone
 from cta_tui.ink import Drawing, Line, Span, fit, plain_text
 from cta_tui.messages import Pick, View
 from cta_tui.model import Model, apply
@@ -35,6 +35,8 @@ FRAME_SECONDS: Final = 0.1
 """Between two looks at what has to be drawn: a new count ten times a second reads as live."""
 VIEW_FRAMES: Final = 2
 """The view is drawn at every second one: five times a second is faster than a person reads a table."""
+LOOK_FRAMES: Final = 10
+"""Whether the terminal is still there is looked at once a second."""
 UNDO_SECONDS: Final = 10.0
 """How long an act can be taken back: long enough to read the notice and reach for the key."""
 NOTICE_SECONDS: Final = 10.0
@@ -157,6 +159,9 @@ class ControlRoom(App[None]):
     def _frame(self) -> None:
         self.tell(messages.Tick(at=self._clock()))
         self._frames += 1
+        if self._frames % LOOK_FRAMES == 0 and not self.is_headless and is_gone():
+            self.exit()
+            return
         if self._room is None or is_behind(self):
             return
         self._ask_for_held()

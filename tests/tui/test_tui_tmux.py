@@ -99,11 +99,27 @@ if TMUX:
         terminal.until("SIGNATURES")
         assert list(folder.glob("cta-demo-*"))
         terminal.press("q")
-        deadline = time.monotonic() + 20
-        while list(folder.glob("cta-demo-*")):
-            assert time.monotonic() < deadline, "the demo's folder is still there"
-            time.sleep(0.1)
-        assert str(folder) not in processes()
+        nothing_is_left(folder)
+
+    @pytest.mark.timeout(60)
+    def test_a_closed_window_leaves_nothing(terminal: Terminal, tmp_path: Path) -> None:
+        """A terminal that goes away under the demo takes server and store with it, and no process runs on."""
+        folder = tmp_path / "temporary"
+        folder.mkdir()
+        terminal.start([sys.executable, "-c", LAUNCH, "demo", "--tui", "--fast"], folder)
+        terminal.until("✓ live")
+        assert list(folder.glob("cta-demo-*"))
+        assert str(folder) in processes()
+        terminal.run("kill-server")
+        nothing_is_left(folder)
+
+
+def nothing_is_left(folder: Path) -> None:
+    """The demo's folder goes, and with it the processes that name it."""
+    deadline = time.monotonic() + 20
+    while list(folder.glob("cta-demo-*")) or str(folder) in processes():
+        assert time.monotonic() < deadline, f"left: {list(folder.iterdir())} {processes()}"
+        time.sleep(0.1)
 
 
 def processes() -> str:
