@@ -27,6 +27,8 @@ STALE_SECONDS: Final = 1.5
 
 WAITING: Final = frozenset({"AWAITING APPROVAL", "ESCALATED", "ROLLED BACK"})
 """States in which a person is asked."""
+GAP: Final = "GAP"
+"""Kind of a row of the tail that stands for what was not seen."""
 CLOSED: Final = frozenset({"RESOLVED"})
 
 
@@ -191,7 +193,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         rows = self.rows
         key = self.picked.get(Pick.EVENT, "")
         chosen = next((each for each in rows if each.key == key), None)
-        changed = (each for each in reversed(rows) if each.kind != "HEALTHY")
+        changed = (each for each in reversed(rows) if each.kind not in {"HEALTHY", GAP})
         return chosen or next(changed, None) or (rows[-1] if rows else None)
 
 
@@ -295,8 +297,16 @@ def _heard(model: Model, message: messages.Heard) -> Model:
         bucket = Bucket(second, (last.good if last else 0) + max(good, 0), (last.bad if last else 0) + max(bad, 0))
         history = (*kept, bucket)[-HISTORY_SECONDS:]
         marks = tuple(mark for mark in marks if mark.second > second - HISTORY_SECONDS)
+    events = model.events
+    if model.link is Link.LOST and model.heard:
+        # Nobody knows what passed meanwhile: the tail says so instead of closing over it.
+        silent = max(message.at - model.heard, 0.0)
+        told = f"events not shown: the server was away for {silent:.1f} s"
+        gap = facts.EventFact(key=f"gap {message.at}", kind=GAP, message=told, time=message.server_time)
+        events = (*events, gap)[-EVENTS_KEPT:]
     return msgspec.structs.replace(
         model,
+        events=events,
         link=Link.LIVE,
         why="",
         tries=0,

@@ -18,6 +18,7 @@ STATES: Final[dict[str, Sign]] = {
     "HEALTHY": Sign("✓", "healthy", "good"),
     "HEALED": Sign("✓", "healed", "good"),
     "INCIDENT": Sign("!", "incident", "attention"),
+    "GAP": Sign("─", "gap", "attention"),
     "QUARANTINED": Sign("■", "held", "bad"),
     "DETECTED": Sign("!", "detected", "attention"),
     "ANALYZING": Sign("◆", "analysing", "attention"),

@@ -95,6 +95,15 @@ def test_a_reconnect_catches_up_before_it_is_called_whole() -> None:
     assert apply(model, messages.IncidentsCame(current=True)).synced
 
 
+def test_what_was_not_seen_is_a_row_of_the_tail() -> None:
+    """After a loss the tail says how long nobody looked, once, between what was before and what comes after."""
+    model = told((messages.Lost(why="gone", at=NOW + 3, since=3.0), heard(NOW + 8), heard(NOW + 9)), full())
+    gaps = [each for each in model.events if each.kind == "GAP"]
+    assert [each.message for each in gaps] == ["events not shown: the server was away for 8.0 s"]
+    assert model.events[-1] is gaps[0]
+    assert model.event is not gaps[0]
+
+
 def test_the_tail_is_bounded() -> None:
     """However many events pass, the model keeps the newest few."""
     rows = [facts.EventFact(key=str(number), kind="HEALTHY") for number in range(3 * EVENTS_KEPT)]

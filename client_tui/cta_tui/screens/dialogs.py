@@ -62,6 +62,10 @@ class Menu(ModalScreen[Plan | None]):
                 yield Static(f"{option.letter}  {option.text}", classes="option", markup=False)
             yield Static("[b]escape[/b] leaves", classes="keys")
 
+    def on_mount(self) -> None:
+        """Arrows scroll at once: a menu may be longer than the screen."""
+        self.query_one(VerticalScroll).focus()
+
     def on_key(self, event: events.Key) -> None:
         """Takes the option of the letter."""
         found = next((each for each in self._choice.options if each.letter == event.character), None)
