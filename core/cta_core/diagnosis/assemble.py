@@ -212,6 +212,10 @@ def _ordered(moves: list[tuple[str, str]], drifted: Table, kept: Sequence[str]) 
             continue
         # The target's place is taken by what others need: put that aside first.
         spare += 1
+        if spare > len(moves):
+            # They cannot be put in an order; the trial refuses such steps, and a person decides.
+            steps.extend(_move(source, target) for target, source in pending)
+            break
         aside = f"{parent_of(target)}/{leaf_of(target)}_before_{spare}"
         steps.append(_move(target, aside))
         pending = [

@@ -40,6 +40,7 @@ from cta_core.diagnosis.swaps import swapped
 from cta_core.diagnosis.symptoms import Finding
 from cta_core.diagnosis.verify import Trial, still_wrong, try_out
 from cta_core.diagnosis.views import View
+from cta_core.errors import InvalidProgram
 
 
 class Solution(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +128,11 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
         alarmed = bool(open_paths) or case.breached > 0
         decision = Decision.ESCALATE if alarmed else Decision.QUIET
         return Solution(decision=decision, candidates=kept, open_paths=tuple(open_paths))
-    trial = try_out(Program(steps=steps), case.drifted.events, case.contract)
+    try:
+        trial = try_out(Program(steps=steps), case.drifted.events, case.contract)
+    except InvalidProgram:
+        # Steps that do not fit together are no adapter; what was found still helps the person who decides.
+        return Solution(decision=Decision.ESCALATE, choices=choices, candidates=kept, open_paths=tuple(open_paths))
     touched = {path for step in steps for path in (*step.reads(), *step.writes())} | {
         finding.path for finding in serious
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cta_core.adapter.steps import Swap
-from cta_core.diagnosis.assemble import Part
+from cta_core.diagnosis.assemble import Part, is_below
 from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.symptoms import Finding
 from cta_core.diagnosis.table import Table
@@ -23,6 +23,8 @@ def swapped(healthy: Table, drifted: Table, serious: Sequence[Finding]) -> list[
             if two == one or two in used or one in used or two not in drifted.columns or one not in drifted.columns:
                 continue
             if one.count("*") != two.count("*"):
+                continue
+            if is_below(one, two) or is_below(two, one):
                 continue
             gain = _gain(healthy, drifted, one, two)
             if gain is not None and (best is None or gain > best[0]):
