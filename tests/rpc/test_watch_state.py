@@ -16,7 +16,7 @@ from cta.v1 import incident_pb2
 from cta.v1 import incident_service_pb2 as incidents
 from cta.v1 import stream_service_pb2 as streams
 from cta_server.rpc import watch as module
-from helpers.api import Api, Server, refused, serving
+from helpers.api import Api, Server, payments, refused, serving
 from helpers.payments import renamed
 from helpers.watching import arm, in_force, proposed, so_many, taken_back, until
 
@@ -121,6 +121,28 @@ async def test_resumable(api: Api, new_stream: NewStream) -> None:
     second = await in_force(api, stream_id, "/b")
     (news,) = await so_many(watch(api, stream_id, token=seen[-1].resume_token), 1)
     assert (ids(news), list(news.changes.removed_adapter_ids)) == ({second.adapter_id}, [first.adapter_id])
+
+
+async def test_resumable_across_a_restart_of_the_server(tmp_path: Path) -> None:
+    """A token of before the restart brings the adapters' and the incidents' changes since, on the same store."""
+    async with serving(tmp_path) as first:
+        await payments(first.api, "s", learned=0)
+        adapter = await in_force(first.api, "s", "/a")
+        seen = await until(watch(first.api, "s"), lambda message: arm(message) == "snapshot_end")
+        none = first.api.incidents.WatchIncidents(incidents.WatchIncidentsRequest(stream_ids=["s"]))
+        quiet = await until(none, lambda message: arm(message) == "snapshot_end")
+    async with serving(tmp_path) as second:
+        await taken_back(second.api, adapter.adapter_id)
+        newer = await in_force(second.api, "s", "/b")
+        resumed = watch(second.api, "s", token=seen[-1].resume_token)
+        (news,) = await so_many(resumed, 1)
+        assert (ids(news), list(news.changes.removed_adapter_ids)) == ({newer.adapter_id}, [adapter.adapter_id])
+        request = events.ProcessEventsRequest(stream_id="s", bodies=[b'{"x":1}'] * 20)
+        await second.api.events.ProcessEvents(request)
+        again = incidents.WatchIncidentsRequest(stream_ids=["s"], resume_token=quiet[-1].resume_token)
+        told = await until(second.api.incidents.WatchIncidents(again), lambda message: arm(message) == "changes")
+        assert "snapshot_start" not in [arm(message) for message in told]
+        assert [incident.stream_id for incident in told[-1].changes.incidents] == ["s"]
 
 
 async def test_a_token_from_the_middle_of_a_snapshot_begins_it_anew(api: Api, new_stream: NewStream) -> None:
