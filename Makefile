@@ -9,7 +9,7 @@ DEMO_ARGS ?=
 STORE ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test check bench bench-drift bench-tui pictures setup proto proto-check format lint types imports proto-lint docs docs-check clean
+.PHONY: demo test check bench bench-drift bench-tui bench-memory pictures setup proto proto-check format lint types imports proto-lint docs docs-check clean
 
 $(VENV)/.ready: pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
@@ -67,6 +67,9 @@ bench: setup  ## the loop's and the gate's figures, as ratios within one run
 
 bench-drift: setup  ## the open set of drift cases, where it is there, and the generated ones
 	@$(BIN)/python -m benchmarks.drift
+
+bench-memory: setup $(VENV)/.ready-chdb  ## recognition, likeness search and archive, on SQLite and on the ClickHouse engine
+	@$(BIN)/python -m benchmarks.memory $(BENCH_ARGS)
 
 bench-tui: setup  ## the control room's answer to a key, processor and memory at 10,000 events a second
 	@$(BIN)/python -m benchmarks.tui $(BENCH_ARGS)

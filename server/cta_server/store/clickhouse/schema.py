@@ -36,10 +36,11 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             canary_id String, stream_id LowCardinality(String), adapter_id String,
             body String CODEC(ZSTD(1)), version UInt64, deleted UInt8 DEFAULT 0
         ) {_NEWEST} ORDER BY canary_id {_TOKENS}""",
+        # shorter granules than usual: a search reads the values of a few ids that lie anywhere; vectors do not compress
         f"""CREATE TABLE IF NOT EXISTS signatures (
             signature_id String, stream_id LowCardinality(String), fingerprint String, confirmed Int64, retired UInt8,
-            embedding Array(Float32), body String, version UInt64, deleted UInt8 DEFAULT 0
-        ) {_NEWEST} ORDER BY signature_id {_TOKENS}""",
+            embedding Array(Float32) CODEC(NONE), body String, version UInt64, deleted UInt8 DEFAULT 0
+        ) {_NEWEST} ORDER BY signature_id {_TOKENS}, index_granularity = 2048""",
     ),
 )
 

@@ -11,7 +11,7 @@ from cta_core.memory import SignatureRecord
 from cta_server.runtime.ports import Similar
 from cta_server.store.clickhouse.part import Part
 
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "signature_id": "String",
     "stream_id": "LowCardinality(String)",
     "fingerprint": "String",
@@ -22,6 +22,11 @@ _COLUMNS: Final = {
     "version": "UInt64",
     "deleted": "UInt8",
 }
+
+SPARE: Final = 5
+"""Ids looked at beyond those wanted, for versions that are no longer the newest."""
+
+_LIKENESS: Final = "1 - cosineDistance(embedding, {wanted:Array(Float32)})"
 
 
 class Signatures(Part):
@@ -53,19 +58,35 @@ class Signatures(Part):
         """Not retired, most alike first, among equals the newest id first; those without an embedding are left out."""
         if not embedding or limit < 1:
             return []
-        # The ids first, from two columns; the values of those few after that.
-        found = self._engine.rows(
-            "SELECT signature_id, 1 - cosineDistance(embedding, {wanted:Array(Float32)}) AS likeness "
-            "FROM signatures FINAL WHERE retired = 0 AND length(embedding) = {length:UInt64} "
-            "ORDER BY likeness DESC, signature_id DESC LIMIT {limit:UInt64}",
-            {"wanted": list(embedding), "length": len(embedding), "limit": limit},
-        )
-        ids = [str(row[0]) for row in found]
-        records = {
-            record.signature_id: record
-            for record in self._read("signature_id IN {ids:Array(String)}", "", {"ids": ids})
-        }
-        return [Similar(signature=records[str(name)], likeness=float(score)) for name, score in found]
+        wide = limit + SPARE
+        while True:
+            # The ids first, over every version that is there: FINAL over all of them costs twice the scan. The newest
+            # versions of those few decide; where too many were stale, more are looked at.
+            rows = self._engine.rows(
+                f"SELECT signature_id, {_LIKENESS} AS likeness FROM signatures "  # noqa: S608 - names of ours
+                "WHERE length(embedding) = {length:UInt64} AND retired = 0 "
+                "ORDER BY likeness DESC, signature_id DESC LIMIT {limit:UInt64}",
+                {"wanted": list(embedding), "length": len(embedding), "limit": wide},
+            )
+            found = self._engine.rows(
+                f"SELECT body, embedding, {_LIKENESS} AS likeness FROM signatures FINAL "  # noqa: S608 - names of ours
+                "WHERE signature_id IN {ids:Array(String)} AND length(embedding) = {length:UInt64} AND retired = 0 "
+                "ORDER BY likeness DESC, signature_id DESC LIMIT {limit:UInt64}",
+                {
+                    "ids": list({str(row[0]) for row in rows}),
+                    "wanted": list(embedding),
+                    "length": len(embedding),
+                    "limit": limit,
+                },
+            )
+            # A version that is gone may have hidden a nearer one only beyond the least likeness that was looked at.
+            whole = len(rows) < wide or (len(found) == limit and float(found[-1][2]) >= float(rows[-1][1]))
+            if whole:
+                return [
+                    Similar(signature=_record(body, vector), likeness=float(likeness))
+                    for body, vector, likeness in found
+                ]
+            wide *= 4
 
     def list_signatures(self, *, stream_id: str = "", before: str = "", limit: int = 50) -> list[SignatureRecord]:
         """By id, descending."""
@@ -96,7 +117,7 @@ class Signatures(Part):
             record.signature_id, record.stream_id, record.fingerprint, record.confirmed, int(record.retired),
             list(record.embedding), body, record.revision, int(deleted),
         ]  # fmt: skip
-        self._engine.insert("signatures", _COLUMNS, [row])
+        self._engine.insert("signatures", COLUMNS, [row])
         self._revision = record.revision
 
     def _read(self, where: str, order: str, values: dict[str, Any]) -> list[SignatureRecord]:
@@ -104,9 +125,9 @@ class Signatures(Part):
             f"SELECT body, embedding FROM signatures FINAL WHERE {where} {order}",  # noqa: S608 - names of ours
             values,
         )
-        return [
-            msgspec.structs.replace(
-                msgspec.json.decode(body, type=SignatureRecord), embedding=tuple(map(float, embedding))
-            )
-            for body, embedding in found
-        ]
+        return [_record(body, embedding) for body, embedding in found]
+
+
+def _record(body: str, embedding: Sequence[float]) -> SignatureRecord:
+    record = msgspec.json.decode(body, type=SignatureRecord)
+    return msgspec.structs.replace(record, embedding=tuple(map(float, embedding)))

@@ -1,0 +1,203 @@
+"""The memory: how fast and how rightly a like incident is recognised, and what the archive costs on both engines.
+
+    python -m benchmarks.memory [--signatures N] [--events N] [--parts analysis,search,archive]
+
+Analysis: generated incidents on streams of many domains, analysed first, then from their own signature, then from those
+of other streams; look-alikes whose right fix is another. Search: the nearest three of N signatures. Archive: events
+written in batches of 500 to ten streams, and the last 10,000 of one of them read back, as a canary does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from benchmarks.figures import Figure, spread
+from benchmarks.orders import drifted
+from cta_core.adapter.program import Program
+from cta_core.adapter.steps import Rename
+from cta_core.diagnosis import Method, diagnose
+from cta_core.memory import SignatureRecord
+from cta_core.signature import DIMENSIONS
+from cta_server.runtime.ports import Archive, RecordedEvent
+from cta_server.store import open_archive
+from cta_server.store.clickhouse import open_clickhouse
+from cta_server.store.clickhouse.signatures import COLUMNS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from driftgen.cases import Outcome
+from driftgen.likes import Side, like_case, look_alike, remembered
+from driftgen.populations import DOMAINS
+
+LIBRARY = range(1_000_000, 1_000_160)
+LIKES = range(2_000_000, 2_000_200)
+LOOK_ALIKES = range(3_000_000, 3_000_200)
+"""Seeds that no test uses and nobody looked at when the rules were made."""
+
+ENGINES: dict[str, Callable[[Path], Archive]] = {
+    "SQLite": lambda folder: open_archive(folder / "archive.db"),
+    "ClickHouse, embedded": lambda folder: open_clickhouse(f"chdb://{folder}/archive"),
+}
+T = TypeVar("T")
+
+BATCH = 500
+WINDOW = 10_000
+STREAMS = 10
+
+
+def analysis() -> Iterator[Figure]:
+    """First, repeat by fingerprint, repeat by likeness, and look-alikes."""
+    memory = remembered(LIBRARY)
+    first: list[float] = []
+    same: list[float] = []
+    like: list[float] = []
+    of_like: list[float] = []
+    outcomes: list[Outcome] = []
+    for seed in LIKES:
+        case = like_case(seed, random.Random(seed).choice(list(DOMAINS)))
+        if case is None:
+            continue
+        side = Side.of(case)
+        side.diagnose()  # the baseline is read once, for all three
+        look = side.look()
+        took, report = timed(side.diagnose)
+        if report.program is not None and side.outcome(report) is Outcome.HEALED:
+            program = report.program
+            first.append(took)
+            same.append(timed(lambda: diagnose(side.baseline, side.case.drifted, side.contract, hints=(program,)))[0])  # noqa: B023 - called at once
+        bound = memory.alike(look)
+        again, found = timed(lambda: side.diagnose(bound))  # noqa: B023 - called at once
+        outcomes.append(side.outcome(found))
+        if found.method is Method.SIGNATURE:
+            like.append(again)
+            of_like.append(took)
+    wrong = by_memory = 0
+    for seed in LOOK_ALIKES:
+        side = Side.of(look_alike(seed))
+        for program in memory.alike(side.look()):
+            report = side.recall(program)
+            by_memory += report is not None
+            wrong += report is not None and side.outcome(report) is Outcome.UNSAFE
+    healed, count = outcomes.count(Outcome.HEALED), len(outcomes)
+    yield Figure("analysis of a first incident, ms", spread(first))
+    yield Figure("of its repeat, by fingerprint, ms", spread(same))
+    yield Figure("of a like one on another stream, by likeness, ms", spread(like))
+    yield Figure("first : repeat by fingerprint", ratio(first, same), ">= 8")
+    yield Figure("first : repeat by likeness", ratio(of_like, like), ">= 8")
+    yield Figure("like incidents healed rightly", f"{healed} of {count}, {len(like)} of them from memory", ">= 95 %")
+    yield Figure("like incidents healed wrongly", str(outcomes.count(Outcome.UNSAFE)), "0")
+    yield Figure(f"wrong heals from memory on {len(LOOK_ALIKES)} look-alikes", f"{wrong} (of {by_memory} heals)", "0")
+
+
+def search(signatures: int) -> Iterator[Figure]:
+    """The nearest three of many."""
+    chance = np.random.default_rng(5)
+    vectors = chance.standard_normal((signatures, DIMENSIONS)).astype(np.float32)
+    program = Program(steps=(Rename(source="/amt", target="/amount"),))
+    for name, opener in ENGINES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            archive = opener(Path(folder))
+            fill(archive, vectors, program)
+            archive.similar_signatures(vectors[0].tolist(), limit=3)  # the matrix is read once
+            taken = []
+            for number in range(200):
+                wanted = (vectors[number * 31 % signatures] + 0.1).tolist()
+                took, found = timed(lambda: archive.similar_signatures(wanted, limit=3))  # noqa: B023 - called at once
+                taken.append(took)
+                if found[0].signature.signature_id != f"sig_{number * 31 % signatures:08d}":
+                    raise AssertionError("the nearest one was not found")
+            archive.close()
+        yield Figure(f"nearest 3 of {signatures:,} signatures, {name}, ms", spread(taken), "p95 < 20")
+
+
+def fill(archive: Archive, vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]], program: Program) -> None:
+    """Signatures with these embeddings."""
+    records = (
+        SignatureRecord(
+            signature_id=f"sig_{number:08d}", fingerprint=f"f{number}", stream_id="s", program=program,
+            embedding=tuple(vector.tolist()), revision=number + 1,
+        )
+        for number, vector in enumerate(vectors)
+    )  # fmt: skip
+    engine = getattr(archive, "_engine", None)
+    if engine is None:
+        for record in records:
+            archive.put_signature(record)
+        return
+    rows: list[list[object]] = []
+    for record in records:  # one row at a time takes milliseconds there; the search is what is measured
+        body = msgspec.json.encode(msgspec.structs.replace(record, embedding=())).decode()
+        rows.append([record.signature_id, "s", record.fingerprint, 0, 0, record.embedding, body, record.revision, 0])
+        if len(rows) == 10_000:
+            engine.insert("signatures", COLUMNS, rows)
+            rows = []
+    engine.insert("signatures", COLUMNS, rows)
+
+
+def archive_costs(events: int) -> Iterator[Figure]:
+    """Events written, and a canary's window read."""
+    batch = [
+        RecordedEvent(position=0, stream_id="s", event_id=f"e{n}", kind="HEALTHY", raw=drifted(n), time=1.7e9)
+        for n in range(BATCH)
+    ]
+    for name, opener in ENGINES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            archive = opener(Path(folder))
+            begun = time.perf_counter()
+            for number in range(events // BATCH):
+                archive.append_events(f"stream-{number % STREAMS}", batch)
+            written = time.perf_counter() - begun
+            reads = [timed(lambda: archive.recent_events("stream-3", limit=WINDOW))[0] for _ in range(15)]  # noqa: B023 - called at once
+            archive.close()
+        yield Figure(f"{events:,} events in batches of {BATCH}, {name}, events/s", f"{events / written:,.0f}")
+        yield Figure(f"last {WINDOW:,} of a stream among them, {name}, ms", spread(reads))
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """Milliseconds, and what came of it."""
+    begun = time.perf_counter()
+    found = work()
+    return (time.perf_counter() - begun) * 1000, found
+
+
+def ratio(first: list[float], repeat: list[float]) -> str:
+    """Median of the ratios, pair by pair."""
+    return f"{median(a / b for a, b in zip(first, repeat, strict=True)):.1f}"
+
+
+def main() -> int:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--signatures", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--parts", default="analysis,search,archive")
+    given = parser.parse_args()
+    parts = given.parts.split(",")
+    if "analysis" in parts:
+        show(analysis())
+    if "search" in parts:
+        show(search(given.signatures))
+    if "archive" in parts:
+        show(archive_costs(given.events))
+    return 0
+
+
+def show(figures: Iterator[Figure]) -> None:
+    """One line each, as they come."""
+    for figure in figures:
+        print(figure, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
