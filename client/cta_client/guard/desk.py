@@ -75,8 +75,6 @@ class Desk:
         self.counts = Counts()
         self.healed_by: Counter[str] = Counter()
         """Events that each adapter healed here."""
-        self.ready = self.spool.count("READY")
-        """Events that came back healed and wait for the handler. Its readers want more than 0; the spool is right."""
         self.work = threading.Event()
         """Set when there is something to send."""
         if self.spool.count("WAITING"):
@@ -103,6 +101,11 @@ class Desk:
         """
         if not self._started.wait(self.options.start_seconds if seconds is None else seconds):
             raise NotReady(f"no contract of stream {self.stream_id!r} yet: {self.why or 'the server says nothing'}")
+
+    @property
+    def ready(self) -> int:
+        """Events that came back healed and wait for the handler."""
+        return self.spool.ready
 
     @property
     def started(self) -> bool:
@@ -216,7 +219,6 @@ class Desk:
         self.counts.handled += len(handled)
         self.counts.redelivered += len(handled)
         self.counts.failed += len(failed)
-        self.ready = self.spool.count("READY")
 
     def close(self) -> None:
         """Closes the spool."""

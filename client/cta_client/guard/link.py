@@ -228,7 +228,7 @@ class Link:
                 continue
             known = message.resume_token
             found = [(each.event_id, _body(each.payload), _body(each.original)) for each in message.events]
-            self._desk.ready += self._desk.spool.delivered(found, known)
+            self._desk.spool.delivered(found, known)
 
     def _send(self, channel: grpc.Channel) -> None:
         sender = Sender(self._desk, event_service_pb2_grpc.EventServiceStub(channel), self._metadata, CALL_SECONDS)

@@ -58,7 +58,6 @@ class Sender:
                 self._desk.spool.sent([], stuck=[batch[0].event_id])
             return
         self._desk.spool.sent(held, back)
-        self._desk.ready += len(back)
 
     def _process(self, batch: list[Entry]) -> tuple[list[str], list[tuple[str, bytes]]]:
         events = [event_pb2.Event(event_id=each.event_id, payload=event_pb2.Payload(data=each.raw)) for each in batch]

@@ -80,7 +80,9 @@ class Spool:
         except sqlite3.OperationalError as error:
             self._file.close()
             raise SpoolInUse(f"{path} is in use: {error}. Give each process a worker id of its own.") from error
-        self._states = dict(self._file.execute("SELECT event_id, state FROM held"))
+        self._states: dict[str, str] = dict(self._file.execute("SELECT event_id, state FROM held"))
+        self.ready: int = sum(state == "READY" for state in self._states.values())
+        """Events that came back healed and wait for the handler; exact, because it is counted under the lock."""
 
     def close(self) -> None:
         """Closes the file."""
@@ -123,6 +125,7 @@ class Spool:
                 self._move(handled, "DONE")
             self._states.update((row[0], "WAITING") for row in rows)
             self._states.update((event_id, "DONE") for event_id in handled)
+            self.ready -= len(handled)
 
     def entries(self, state: str, limit: int) -> list[Entry]:
         """The oldest entries in a state, in order of arrival."""
@@ -156,12 +159,12 @@ class Spool:
 
         Each is its id, the event after the gate, and the event as it came.
         """
-        mine = [
-            (event_id, healed, original)
-            for event_id, healed, original in events
-            if self._states.get(event_id) in ("WAITING", "SENT")
-        ]
         with self._lock, _transaction(self._file):
+            mine = [
+                (event_id, healed, original)
+                for event_id, healed, original in events
+                if self._states.get(event_id) in ("WAITING", "SENT")
+            ]
             self._file.executemany("UPDATE held SET raw = ? WHERE event_id = ?", [(o, e) for e, _, o in mine if o])
             self._return([(event_id, healed) for event_id, healed, _ in mine])
             self._file.execute("INSERT OR REPLACE INTO place (one, token) VALUES (1, ?)", (token,))
@@ -178,6 +181,7 @@ class Spool:
                     (REMEMBERED,),
                 ).fetchall()
             self._states.update((event_id, "DONE") for event_id in event_ids)
+            self.ready -= len(event_ids)
             for (event_id,) in old:
                 self._states.pop(event_id, None)
 
@@ -186,6 +190,7 @@ class Spool:
             "UPDATE held SET state = 'READY', healed = ? WHERE event_id = ?", [(h, e) for e, h in back]
         )
         self._states.update((event_id, "READY") for event_id, _ in back)
+        self.ready += len(back)
 
     def _move(self, event_ids: Sequence[str], state: str) -> None:
         keep = "raw" if state == "STUCK" else "x''"
