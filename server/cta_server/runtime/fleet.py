@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -62,7 +62,7 @@ class Fleet:
         self._workers: OrderedDict[str, _Worker] = OrderedDict()
 
     @contextlib.contextmanager
-    def watching(self, worker_id: str, stream_ids: Sequence[str]) -> Iterator[None]:
+    def watching(self, worker_id: str, stream_ids: Sequence[str]) -> Generator[None]:
         """A worker watches for the length of a `with`; a reader without a name is no worker."""
         if not worker_id:
             yield
