@@ -823,7 +823,7 @@ def one_of_two(rng: random.Random, population: Population, taken: set[str]) -> C
         if {one, two} <= {f.name for f in population.fields} and not {one, two} & taken:
             coin = random.Random(rng.random())
 
-            def apply(event: Event, one: str = one, two: str = two) -> None:
+            def apply(event: Event, one: str = one, two: str = two, coin: random.Random = coin) -> None:
                 a, b = event.pop(one), event.pop(two)
                 event["value"] = a if coin.random() < 0.5 else b
 
