@@ -41,6 +41,7 @@ from driftgen.likes import Side, like_case, look_alike, remembered
 from driftgen.populations import DOMAINS
 
 LIBRARY = range(1_000_000, 1_000_160)
+TWINS = range(1_500_000, 1_500_030)
 LIKES = range(2_000_000, 2_000_200)
 LOOK_ALIKES = range(3_000_000, 3_000_200)
 """Seeds that no test uses and nobody looked at when the rules were made."""
@@ -58,7 +59,7 @@ STREAMS = 10
 
 def analysis() -> Iterator[Figure]:
     """First, repeat by fingerprint, repeat by likeness, and look-alikes."""
-    memory = remembered(LIBRARY)
+    memory = remembered(LIBRARY, twins=TWINS)
     first: list[float] = []
     same: list[float] = []
     like: list[float] = []

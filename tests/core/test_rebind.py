@@ -12,7 +12,7 @@ from cta_core.diagnosis import Method
 from cta_core.look import Form, Trait
 from cta_core.rebind import rebind, traits_for
 from driftgen.cases import Outcome
-from driftgen.likes import Memory, Side, like_case, look_alike, remembered
+from driftgen.likes import Memory, Side, like_case, look_alike, remembered, twin
 from driftgen.populations import DOMAINS
 
 MONEY, CENTS = Form(types="number", size=1.5), Form(types="integer", size=3.5)
@@ -98,7 +98,7 @@ def test_only_the_programs_own_fields_are_kept() -> None:
 @pytest.fixture(scope="module")
 def memory() -> Memory:
     """What was healed on streams of all domains."""
-    return remembered(range(10_000, 10_060))
+    return remembered(range(10_000, 10_060), twins=range(41_000, 41_020))
 
 
 def test_like_incidents_of_other_streams_are_healed_from_memory(memory: Memory) -> None:
@@ -125,3 +125,16 @@ def test_no_look_alike_is_healed_wrongly_from_memory(memory: Memory, block: int)
         for program in memory.alike(side.look()):
             report = side.recall(program)
             assert report is None or side.outcome(report) is not Outcome.UNSAFE, (side.case.name, report.fix)
+
+
+def test_the_twins_of_look_alikes_are_healed_from_memory(memory: Memory) -> None:
+    """With the same names and the right unit most are healed from memory, all of those rightly: the refusals of
+    look-alikes are about their values.
+    """
+    taken = 0
+    for seed in range(40_000, 40_030):
+        side = Side.of(twin(seed))
+        for report in filter(None, map(side.recall, memory.alike(side.look()))):
+            taken += 1
+            assert side.outcome(report) is Outcome.HEALED, (side.case.name, report.fix)
+    assert taken > 15

@@ -112,19 +112,18 @@ def like_case(seed: int, domain: str) -> Case | None:
     return _case(f"like-{seed}-{domain}", rng, stream, change.apply, "heal")
 
 
-def remembered(seeds: range, memory: Memory | None = None) -> Memory:
-    """A memory of what the search heals rightly in these seeds' cases."""
-    memory = memory if memory is not None else Memory()
-    for seed in seeds:
-        domain = random.Random(seed).choice(list(DOMAINS))
-        case = like_case(seed, domain)
+def remembered(seeds: range, twins: range = range(0)) -> Memory:
+    """A memory of what the search heals rightly in these seeds' cases, those of `twins` included."""
+    memory = Memory(entries=[])
+    cases = [like_case(seed, random.Random(seed).choice(list(DOMAINS))) for seed in seeds]
+    for case in [*cases, *map(twin, twins)]:
         if case is None:
             continue
         side = Side.of(case)
         report = side.diagnose()
         healed = report.decision is Decision.HEAL and side.outcome(report) is Outcome.HEALED
         if report.program is not None and report.method is Method.HEURISTIC and healed:
-            memory.keep(domain, side.look(), report.program)
+            memory.keep(case.name, side.look(), report.program)
     return memory
 
 
@@ -163,6 +162,19 @@ def look_alike(seed: int) -> Case:
         apply,
         "either" if apply is unit else "escalate",
     )
+
+
+def twin(seed: int) -> Case:
+    """A case with the names of a look-alike, in which the remembered fix is the right one: cents that are cents."""
+    rng = random.Random(seed)
+    stream, field = _money(rng)
+    alias = rng.choice([f"{field}_cents", f"{field}_minor"])
+
+    def cents(event: Event) -> None:
+        event[field] = round(event[field] * 100)
+        changes.rename(event, field, alias)
+
+    return _case(f"twin-{seed}-{stream.domain}-{alias}", rng, stream, cents, "heal")
 
 
 def _money(rng: random.Random) -> tuple[Population, str]:
