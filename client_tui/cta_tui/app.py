@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from cta_tui import acts, messages, plans, ready, verbs
 from cta_tui.commands import Verbs
-from cta_tui.governor import is_behind, is_gone
+from cta_tui.governor import hang_up, is_behind, is_gone
 from cta_tui.ink import Drawing, Line, Span, fit, plain_text
 from cta_tui.messages import Pick, View
 from cta_tui.model import Model, apply
@@ -90,13 +90,14 @@ class ControlRoom(App[None]):
         *,
         feed: Callable[[Callable[[messages.Message], None]], Backstage] | None = None,
         clock: Callable[[], float] = time.time,
+        gone: Callable[[], None] = hang_up,
     ) -> None:
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
         self.model = Model(address=address, at=clock())
-        self._clock, self._make_feed = clock, feed
+        self._clock, self._make_feed, self._gone = clock, feed, gone
         self._feed: Backstage | None = None
         self._frozen: Model | None = None
         self._frames = 0
@@ -160,7 +161,7 @@ class ControlRoom(App[None]):
         self.tell(messages.Tick(at=self._clock()))
         self._frames += 1
         if self._frames % LOOK_FRAMES == 0 and not self.is_headless and is_gone():
-            self.exit()
+            self._gone()
             return
         if self._room is None or is_behind(self):
             return

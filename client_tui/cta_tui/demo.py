@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,33 +18,46 @@ if TYPE_CHECKING:
     from cta_tui.app import ControlRoom
 
 
-def run(folder: Path, pace: float) -> None:
+def run(folder: Path, pace: float, forget: Callable[[], None]) -> None:
     """Shows the demo until the person leaves.
 
     Args:
         folder: Where the server keeps its store; the caller takes it away.
         pace: How slow the story is told; 1.0 is a reader's pace.
+        forget: Takes the folder away where this process ends without returning: when its terminal is gone.
     """
     launch.prepare()
-    asyncio.run(show(folder, pace))
+    if asyncio.run(show(folder, pace, forget)):
+        raise SystemExit(1)
 
 
-async def show(folder: Path, pace: float) -> None:
-    """The room, with the server and the story behind it for as long as it is open."""
+async def show(folder: Path, pace: float, forget: Callable[[], None]) -> int:
+    """The room, with the server and the story behind it for as long as it is open; returns the room's exit code."""
     from cta_tui.app import ControlRoom  # noqa: PLC0415 - Textual comes after `prepare`
+    from cta_tui.governor import hang_up  # noqa: PLC0415
 
-    app = ControlRoom("a server of its own")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # A closed window or a polite kill leaves as little behind as `q` does.
-        asyncio.get_running_loop().add_signal_handler(number, app.exit)
+    gone = asyncio.Event()
+    app = ControlRoom("a server of its own", gone=gone.set)
+    loop = asyncio.get_running_loop()
+    # A polite kill leaves as `q` does; a closed window leaves as little behind.
+    loop.add_signal_handler(signal.SIGTERM, app.exit)
+    loop.add_signal_handler(signal.SIGHUP, gone.set)
     behind = asyncio.create_task(backstage(app, folder, pace), name="demo: server and story")
+    shown = asyncio.create_task(app.run_async(), name="demo: the room")
+    lost = asyncio.create_task(gone.wait(), name="demo: the terminal")
     try:
-        await app.run_async()
+        await asyncio.wait({shown, lost}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        lost.cancel()
         behind.cancel()
         # The server is stopped in here, whatever happened.
         with contextlib.suppress(asyncio.CancelledError):
             await behind
+        if gone.is_set():
+            forget()
+            hang_up()
+    await shown
+    return app.return_code or 0
 
 
 async def backstage(app: ControlRoom, folder: Path, pace: float) -> None:

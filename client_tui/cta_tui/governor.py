@@ -7,11 +7,15 @@ answer a key without this, 0.3 s with it. The queue is a private attribute of Te
 
 from __future__ import annotations
 
+import os
 import select
 import sys
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from textual.app import App
+
+HANG_UP: Final = 129
+"""Exit code of a program whose terminal went away, as a shell tells it: 128 and the number of SIGHUP."""
 
 
 def is_behind(app: App[Any]) -> bool:
@@ -31,3 +35,8 @@ def is_gone() -> bool:
     except (OSError, ValueError):
         # Not a file at all: tests and programs that hold us.
         return False
+
+
+def hang_up() -> NoReturn:
+    """Ends the process at once. Leaving in order would wait for ever for a terminal that takes nothing any more."""
+    os._exit(HANG_UP)

@@ -28,7 +28,9 @@ PAUSE_SECONDS: Final = 1.2
 they wait for what comes."""
 FAST_SECONDS: Final = 0.1
 ROOMS: Final = "cta.rooms"
-"""Entry points of other packages that show the demo on a whole screen: `demo(folder, pace)`."""
+"""Entry points of other packages that show the demo on a whole screen: `demo(folder, pace, forget)`."""
+
+Room = Callable[[Path, float, Callable[[], None]], None]
 
 
 @click.command(
@@ -82,7 +84,7 @@ def demo(
     room = _room(in_room, told=bool(file) or fast)
     if room is not None:
         with _folder(keep=keep) as folder:
-            room(folder, FAST_SECONDS if fast else pace / PAUSE_SECONDS)
+            room(folder, FAST_SECONDS if fast else pace / PAUSE_SECONDS, lambda: _forget(folder, keep=keep))
         return
     show = Show(pause=FAST_SECONDS if fast else pace)
     with _folder(keep=keep) as folder:
@@ -92,7 +94,7 @@ def demo(
     click.get_current_context().exit(exit_code)
 
 
-def _room(wanted: bool | None, *, told: bool) -> Callable[[Path, float], None] | None:
+def _room(wanted: bool | None, *, told: bool) -> Room | None:
     """Who shows the demo on a whole screen; None when it is told line by line.
 
     Unless the caller says so, a room is for a person at a terminal who brings nothing of their own.
@@ -106,7 +108,7 @@ def _room(wanted: bool | None, *, told: bool) -> Callable[[Path, float], None] |
         raise click.UsageError("There is no control room in this installation: leave --tui out.")
     if told and wanted and click.get_current_context().params.get("file"):
         raise click.UsageError("--input is told line by line: leave --tui out.")
-    room: Callable[[Path, float], None] = found.load()
+    room: Room = found.load()
     return room
 
 
@@ -147,5 +149,9 @@ def _folder(*, keep: bool) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        _forget(folder, keep=keep)
+
+
+def _forget(folder: Path, *, keep: bool) -> None:
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
