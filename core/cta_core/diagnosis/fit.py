@@ -34,6 +34,15 @@ REFUSED_LIMIT = 0.5
 """Share of refused values beyond which a candidate is none: more than half of its events would be held."""
 
 
+MOVED = 0.08
+"""Distance between two distributions beyond what chance explains at which a candidate is not for certain the same
+quantity. A factor of 2.2, pounds for kilograms, moves a log-normal field of spread 1 by 0.3, 0.14 beyond chance at 200
+values; a sale may do the same, and then a person says so."""
+
+MOVED_ROWS = 100
+"""Values on either side below which chance alone covers such a move."""
+
+
 def fit(target: View, given: View, *, loose: bool = False) -> Fit:
     """Compares `given` (drifted values after a candidate's steps) with the healthy `target`.
 
@@ -132,6 +141,8 @@ def _numbers(target: View, given: View, loose: bool) -> Fit:
         facts.append(f"distributions {distance:.2f} apart")
         if score < 0.35 and not loose:
             conflicts.append("another distribution")
+        elif over > MOVED and not loose and min(len(a), len(b)) >= MOVED_ROWS:
+            conflicts.append("the values moved by more than chance")
     low, high = float(np.mean(a < 0)), float(np.mean(b < 0))
     if low == 0 and high > 0.02:
         conflicts.append("negative values where there was none")
