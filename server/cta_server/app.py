@@ -13,6 +13,7 @@ import structlog
 
 from cta_server.config import Configuration, ConsumerSettings, StoreSettings
 from cta_server.rpc.server import build_server
+from cta_server.runtime.adviser import Adviser
 from cta_server.runtime.ports import Archive
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
@@ -38,7 +39,8 @@ def build_runtime(configuration: Configuration) -> Runtime:
         raise
     storage = Storage(journal, archive)
     sources = Path(settings.sources.folder) if settings.sources.folder else None
-    return Runtime(storage=storage, consumers=consumers, sources_folder=sources, clock=time.time)
+    adviser = Adviser(settings.adviser) if settings.adviser.url else None
+    return Runtime(storage=storage, consumers=consumers, sources_folder=sources, clock=time.time, adviser=adviser)
 
 
 def open_configured_archive(store: StoreSettings) -> Archive:

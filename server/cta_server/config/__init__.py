@@ -5,6 +5,7 @@ counts.
 from cta_server.config.loading import Configuration, Origin, load
 from cta_server.config.reference import Row, config_reference
 from cta_server.config.settings import (
+    AdviserSettings,
     ConsumerSettings,
     LimitSettings,
     LogFormat,
@@ -18,6 +19,7 @@ from cta_server.config.settings import (
 )
 
 __all__ = [
+    "AdviserSettings",
     "Configuration",
     "ConsumerSettings",
     "LimitSettings",

@@ -18,7 +18,7 @@ import msgspec
 from cta_core.errors import InvalidInput, Violation
 from cta_server.config.settings import ConsumerSettings, Settings
 
-SECRETS: Final = frozenset({"server.token"})
+SECRETS: Final = frozenset({"adviser.key", "server.token"})
 """Keys whose values are never shown."""
 PREFIX: Final = "CTA_"
 

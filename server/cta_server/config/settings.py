@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -127,6 +128,40 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """All watches together. Each costs some messages a second; 256 of them a tenth of a core."""
 
 
+class AdviserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A language model that is asked when a person would be."""
+
+    url: str = ""
+    """Base address of an OpenAI-compatible endpoint, `https://HOST/v1`; empty: no model is asked. It is sent names,
+    types, forms and masked samples of incidents that would go to a person, never a whole event."""
+    model: str = ""
+    """Name of the model, as the endpoint knows it."""
+    key: str = ""
+    """Secret that is sent as `authorization: Bearer KEY`; empty: none is sent. Better set in the environment than in a
+    file."""
+    timeout_seconds: float = 20.0
+    """How long the model may take, seconds. The incident waits for it; then it goes to a person as without a model."""
+
+    def problems(self) -> Iterator[Violation]:
+        """What is wrong with the values, by key."""
+        if self.url and not _is_address(self.url):
+            yield Violation("adviser.url", "must be empty, or http(s)://HOST[:PORT][/PATH] without user and query")
+        if self.url and not self.model:
+            yield Violation("adviser.model", "name the model that the endpoint is asked for")
+        if not 0 < self.timeout_seconds <= 120:
+            yield Violation("adviser.timeout_seconds", "must lie between 0 and 120")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        found = urlsplit(text)
+        port = found.port
+    except ValueError:
+        return False
+    plain = not (found.query or found.fragment or "@" in found.netloc)
+    return found.scheme in ("http", "https") and bool(found.hostname) and port != 0 and plain
+
+
 PAYMENTS: Final = ConsumerSettings(
     stages=(
         StageSettings(name="Intake", call="cta_server.consumers.payments:intake"),
@@ -148,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Policy of streams that leave theirs open."""
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
+    adviser: AdviserSettings = AdviserSettings()
 
     def problems(self) -> Iterator[Violation]:
         """What is wrong with the values, by key."""
@@ -165,6 +201,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield Violation("server.tls_client_ca", "needs tls_cert and tls_key")
         if self.store.archive and not self.store.archive.startswith(("chdb://", "clickhouse://")):
             yield Violation("store.archive", "must be empty, chdb://PATH or clickhouse://HOST[:PORT][/DATABASE]")
+        yield from self.adviser.problems()
         for name in LimitSettings.__struct_fields__:
             if getattr(self.limits, name) < 1:
                 yield Violation(f"limits.{name}", "must be at least 1")

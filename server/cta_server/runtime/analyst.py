@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -104,6 +104,29 @@ class Analyst:
             msgspec.json.encode(list(alike)),
         )
         return msgspec.json.decode(encoded, type=Report), took
+
+    async def question(
+        self, baseline: Sequence[bytes], drifted: Sequence[bytes], contract: bytes, report: Report
+    ) -> dict[str, Any]:
+        """What a language model is asked about an escalated report; everything of the events in it is masked."""
+        found = await self._call(
+            diagnostics.question, list(baseline), list(drifted), contract, msgspec.json.encode(report)
+        )
+        return msgspec.json.decode(found, type=dict[str, Any])
+
+    async def advised(
+        self,
+        baseline: Sequence[bytes],
+        drifted: Sequence[bytes],
+        contract: bytes,
+        report: Report,
+        answers: Sequence[str],
+    ) -> Report:
+        """The report with what the model's answers are worth, by the evidence alone."""
+        encoded = await self._call(
+            diagnostics.advised, list(baseline), list(drifted), contract, msgspec.json.encode(report), list(answers)
+        )
+        return msgspec.json.decode(encoded, type=Report)
 
     async def belongs(
         self, baseline: Sequence[bytes], healed: Sequence[bytes], paths: Sequence[str]

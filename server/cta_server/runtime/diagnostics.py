@@ -20,7 +20,9 @@ import msgspec
 from cta_core import diagnosis, drift, signature
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract, compile_contract
-from cta_core.diagnosis import stages
+from cta_core.diagnosis import advice, stages
+from cta_core.diagnosis.advised import consider
+from cta_core.diagnosis.report import Report
 from cta_core.errors import EventRefused, InvalidInput
 from cta_core.event import decode
 from cta_core.path import parse
@@ -83,6 +85,24 @@ def diagnose(
         alike=msgspec.json.decode(alike, type=list[Program]),
     )
     return msgspec.json.encode(report), (time.perf_counter() - begun) * 1000
+
+
+def question(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, report: bytes) -> bytes:
+    """What a language model is asked about an escalated report, as JSON: the messages, and the form of the answer."""
+    messages = advice.question(
+        _baseline(tuple(baseline)), _usable(drifted), _contract(schema), msgspec.json.decode(report, type=Report)
+    )
+    form = {"name": "programs", "schema": advice.answer_schema()}
+    return msgspec.json.encode({"messages": messages, "response_format": {"type": "json_schema", "json_schema": form}})
+
+
+def advised(
+    baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, report: bytes, answers: Sequence[str]
+) -> bytes:
+    """The report as JSON, with what the model's answers are worth."""
+    contract, before = _contract(schema), msgspec.json.decode(report, type=Report)
+    programs = advice.agreed(answers, contract)
+    return msgspec.json.encode(consider(_baseline(tuple(baseline)), _usable(drifted), contract, before, programs))
 
 
 def analyze_run(healthy: bytes, failed: bytes) -> tuple[bytes, float]:

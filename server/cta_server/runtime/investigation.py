@@ -2,6 +2,7 @@
 adapter.
 
 Signatures are asked first; what they remember goes to the diagnosis as a hint and is judged like any other candidate.
+A language model may be asked about what stays open, where one is configured; its advice is judged likewise.
 This module turns the answer into the machine's input; it decides nothing about promotion.
 """
 
@@ -9,22 +10,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 import msgspec
+import structlog
 
 from cta_core.adapter.program import Program
 from cta_core.adapter.revision import AdapterRevision
 from cta_core.diagnosis.report import Decision, Evidence, Method, Report
+from cta_core.errors import CtaError
 from cta_core.incident import Incident
 from cta_core.machine import AnalysisDone
 from cta_core.memory import SignatureRecord
 from cta_core.stream import Policy
-from cta_server.runtime.analyst import Analyst
+from cta_server.runtime.adviser import Adviser
+from cta_server.runtime.analyst import AnalysisTimeout, Analyst
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
+
+log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.02
 """How often a wait for more events looks; see the same of the effects."""
@@ -42,9 +49,11 @@ class Investigation:
         memory: Memory,
         ids: Ids,
         clock: Callable[[], float],
+        adviser: Adviser | None = None,
     ) -> None:
         self._storage, self._analyst, self._samples = storage, analyst, samples
         self._memory, self._ids, self._clock = memory, ids, clock
+        self._adviser = adviser
 
     async def investigate(self, incident: Incident) -> tuple[AnalysisDone, tuple[AdapterRevision, ...]]:
         """The machine's next input, and the adapter to be written with it. Raises `NoBaseline` or `NoEvents`."""
@@ -63,6 +72,8 @@ class Investigation:
             )
             if report.decision is Decision.HEAL or not await self._more(incident, stream.policy, len(drifted)):
                 break
+        if self._adviser is not None and report.decision is Decision.ESCALATE:
+            report = await self._advised(self._adviser, baseline, drifted, stream.contract, report)
         report = _with_caution(report, known, incident.stream_id)
         stored = await self._analyst.keep(
             report, took, stream_id=incident.stream_id, incident_id=incident.incident_id, look=look
@@ -86,6 +97,17 @@ class Investigation:
             refused_before=_refused(report, known, incident.stream_id),
         )
         return done, adapters
+
+    async def _advised(
+        self, adviser: Adviser, baseline: Sequence[bytes], drifted: Sequence[bytes], contract: bytes, report: Report
+    ) -> Report:
+        """The report with what a language model's advice is worth; without any it stays as it is."""
+        try:
+            answers = await adviser.ask(await self._analyst.question(baseline, drifted, contract, report))
+            return await self._analyst.advised(baseline, drifted, contract, report, answers) if answers else report
+        except (AnalysisTimeout, BrokenProcessPool, CtaError) as error:
+            log.warning("advice was left out", why=str(error) or type(error).__name__)
+            return report
 
     async def _more(self, incident: Incident, policy: Policy, seen: int) -> bool:
         """Waits for twice the events before a person is asked: a few often leave open what more of them decide.

@@ -13,6 +13,7 @@ import structlog
 
 from cta_core.machine import Halted
 from cta_server.runtime.adapters import Adapters
+from cta_server.runtime.adviser import Adviser
 from cta_server.runtime.analyst import Analyst
 from cta_server.runtime.bakes import Bakes
 from cta_server.runtime.batch import Incoming
@@ -54,11 +55,13 @@ class Runtime:
         consumers: Mapping[str, ConsumerSpec],
         sources_folder: Path | None,
         clock: Callable[[], float],
+        adviser: Adviser | None = None,
     ) -> None:
         self.storage, self.clock = storage, clock
         self.draining = asyncio.Event()
         self.ready = False
         """Recovery is done."""
+        self._adviser = adviser
         self._tasks = Tasks()
         self._late: set[str] = set()
         self.ids = Ids(clock)
@@ -100,7 +103,13 @@ class Runtime:
             clock=clock,
         )
         self.investigation = Investigation(
-            storage=storage, analyst=self.analyst, samples=self.samples, memory=self.memory, ids=self.ids, clock=clock
+            storage=storage,
+            analyst=self.analyst,
+            samples=self.samples,
+            memory=self.memory,
+            ids=self.ids,
+            clock=clock,
+            adviser=adviser,
         )
         self.bakes = Bakes()
         self.healer = Healer(
@@ -192,6 +201,8 @@ class Runtime:
         self.draining.set()
         await self.sources.close()
         await self._tasks.close()
+        if self._adviser is not None:
+            self._adviser.close()
         await self.stages.close()
         await self.analyst.close()
         await self.storage.close()

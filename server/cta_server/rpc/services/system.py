@@ -37,6 +37,8 @@ FEATURES: Final = (
     "watch-resume",
 )
 """What this version does, by name. A later version adds names and never takes one away."""
+ADVISER: Final = "llm-adviser"
+"""The feature that is there only when a language model is configured."""
 
 
 class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
@@ -49,7 +51,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         return api.GetServerInfoResponse(
             version=_version(),
             api_versions=API_VERSIONS,
-            features=FEATURES,
+            features=sorted((*FEATURES, ADVISER)) if self._configuration.settings.adviser.url else FEATURES,
             config=[
                 api.ConfigEntry(key=key, value=value, origin=origin.value)
                 for key, value, origin in self._configuration.entries()
