@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import grpc
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from cta.v1 import event_service_pb2
 from cta.v1 import system_service_pb2 as service
 from cta_server.config import config_reference
-from helpers.api import Api, refused
+from helpers.api import Api, refused, serving
 from helpers.payments import healthy, renamed
 from helpers.watching import in_force, so_many, taken_back
 
@@ -32,6 +33,18 @@ async def test_the_server_tells_what_it_is_and_how_it_is_configured(api: Api) ->
     assert keys <= set(entries)
     assert (entries["server.port"].value, entries["server.port"].origin) == ("0", "flag")
     assert entries["server.host"].origin == "default"
+
+
+async def test_a_configured_adviser_is_a_feature_and_its_key_stays_secret(api: Api, tmp_path: Path) -> None:
+    """`llm-adviser` is named only by a server that has a model to ask; no answer holds the key."""
+    flags = {"adviser__url": "http://127.0.0.1:1/v1", "adviser__model": "small", "adviser__key": "sk-very-secret"}
+    async with serving(tmp_path, **flags) as server:
+        info = await server.api.system.GetServerInfo(service.GetServerInfoRequest())
+    assert "llm-adviser" in info.features
+    assert list(info.features) == sorted(info.features)
+    assert "sk-very-secret" not in str(info)
+    plain = await api.system.GetServerInfo(service.GetServerInfoRequest())
+    assert "llm-adviser" not in plain.features
 
 
 async def test_stats_count_what_passed_and_what_waits(api: Api, new_stream: NewStream) -> None:

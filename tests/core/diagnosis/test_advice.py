@@ -11,6 +11,7 @@ import pytest
 
 from cta_core.adapter.compile import compile_program
 from cta_core.adapter.program import Program
+from cta_core.adapter.steps import Copy
 from cta_core.contract import compile_contract
 from cta_core.diagnosis import Baseline, Decision, Method, Report, diagnose
 from cta_core.diagnosis.advice import (
@@ -26,6 +27,9 @@ from cta_core.diagnosis.advice import (
 )
 from cta_core.diagnosis.advised import consider
 from cta_core.diagnosis.decide import UNSUPPORTED_CAP
+from cta_core.diagnosis.table import Table
+from cta_core.diagnosis.verify import try_out
+from driftgen import Outcome, judge, make_case
 from helpers.payments import CONTRACT, payment
 
 Event = dict[str, Any]
@@ -252,3 +256,23 @@ def test_advice_changes_no_report_but_an_escalated_one() -> None:
     healed = diagnose(BASELINE, events, RULES)
     assert healed.decision is Decision.HEAL
     assert consider(BASELINE, events, RULES, healed, answer(steps_text(RENAME), RULES)) == healed
+
+
+@pytest.mark.parametrize("seed", range(71_000, 71_030))
+def test_on_a_trap_no_advice_heals_wrongly(seed: int) -> None:
+    """The search's own refused program, its readings, and other fields put in the gap: none heals a trap wrongly."""
+    case = make_case(seed, "trap")
+    rules = compile_contract(case.contract) if case.contract is not None else None
+    baseline = Baseline(case.baseline)
+    report = diagnose(baseline, case.drifted, rules)
+    offered = [each.program for each in report.readings] + ([report.program] if report.program is not None else [])
+    here = Table(case.drifted).columns
+    gone = [path for path in baseline.table.columns if path not in here and "*" not in path]
+    for source in [path for path in here if "*" not in path][:6]:
+        offered += [Program(steps=(Copy(source=source, target=target),)) for target in gone[:1]]
+    for program in offered:
+        after = consider(baseline, case.drifted, rules, report, (program,))
+        if after.decision is Decision.HEAL:
+            assert after.program is not None
+            lines = try_out(after.program, case.drifted, rules).healed
+            assert judge(case, "HEAL", lines) is not Outcome.UNSAFE
