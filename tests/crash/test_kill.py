@@ -38,7 +38,6 @@ CASES = [
     "healer.before_effect:5",
     "healer.after_effect:2",
     "intake.after_hold:2",
-    "redrive.after_deliver:2",
 ]
 
 
