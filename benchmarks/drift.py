@@ -39,7 +39,11 @@ GOOD = {"heal": {Outcome.HEALED}, "escalate": {Outcome.ESCALATED}, "ignore": {Ou
 GOOD["either"] = {Outcome.HEALED, Outcome.ESCALATED}
 
 
-def run_cases(count: int, seed: int) -> None:
+BANDS = ((0.0, 0.35), (0.35, 0.6), (0.6, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01))
+"""Bands of confidence in the table and the plot; the bar for healing lies at 0.9."""
+
+
+def run_cases(count: int, seed: int, picture: pathlib.Path | None) -> None:
     """Runs seeded cases and prints what came of them."""
     outcomes: collections.Counter[tuple[str, Outcome]] = collections.Counter()
     kinds: dict[str, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
@@ -69,6 +73,8 @@ def run_cases(count: int, seed: int) -> None:
     middle, high = times[len(times) // 2], times[int(len(times) * 0.95)]
     print(f"processor time of a diagnosis: p50 {middle:.0f} ms, p95 {high:.0f} ms")
     calibration(shown)
+    if picture is not None:
+        plot(shown, picture)
 
 
 def table(outcomes: collections.Counter[tuple[str, Outcome]], kinds: dict[str, collections.Counter[Outcome]]) -> None:
@@ -109,13 +115,39 @@ def calibration(shown: list[tuple[float, bool]]) -> None:
     """Prints the confidence shown against the share that was right."""
     print(f"\ncalibration of {len(shown)} proposals\n{'confidence':<14}{'proposals':>10}{'shown':>8}{'right':>8}")
     error = 0.0
-    for low, high in ((0.0, 0.35), (0.35, 0.6), (0.6, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01)):
+    for low, high in BANDS:
         rows = [(sure, right) for sure, right in shown if low <= sure < high]
         if rows:
             said, was = statistics.fmean(sure for sure, _ in rows), statistics.fmean(right for _, right in rows)
             error += abs(said - was) * len(rows)
             print(f"{low:.2f} - {min(high, 1.0):.2f}   {len(rows):>10}{said:>8.3f}{was:>8.3f}")
     print(f"expected calibration error {error / max(1, len(shown)):.3f}")
+
+
+def plot(shown: list[tuple[float, bool]], picture: pathlib.Path) -> None:
+    """Draws confidence against share right, with exact 95 % intervals. Needs the dependency group `peers`."""
+    from matplotlib import pyplot as plt
+
+    said, was, low, high = [], [], [], []
+    for least, most in BANDS:
+        rows = [(sure, right) for sure, right in shown if least <= sure < most]
+        if not rows:
+            continue
+        good = sum(right for _, right in rows)
+        said.append(statistics.fmean(sure for sure, _ in rows))
+        was.append(good / len(rows))
+        low.append(was[-1] - (1.0 - upper_bound(len(rows) - good, len(rows), 0.975)))
+        high.append(upper_bound(good, len(rows), 0.975) - was[-1])
+    figure, axes = plt.subplots(figsize=(5, 5))
+    axes.plot([0, 1], [0, 1], linestyle="--", color="grey", label="confidence = share right")
+    axes.errorbar(
+        said, was, yerr=[low, high], marker="o", linestyle="none", capsize=3, label="proposals, 95 % interval"
+    )
+    axes.axvline(0.9, color="grey", linewidth=0.8)
+    axes.annotate("bar for healing", (0.885, 0.05), rotation=90, color="grey")
+    axes.set(xlabel="confidence shown", ylabel="share right", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.legend(loc="upper left")
+    figure.savefig(picture, bbox_inches="tight")
 
 
 def healthy_streams(events: int) -> None:
@@ -232,8 +264,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1_000_000, help="first seed; development used seeds below 100,000")
     parser.add_argument("--healthy", type=int, default=100_000, help="healthy events over 20 streams")
     parser.add_argument("--open", type=pathlib.Path, default=OPEN_SET, help="folder of the open set of cases")
+    parser.add_argument("--plot", type=pathlib.Path, help="draw the calibration into this file, SVG or PNG")
     options = parser.parse_args()
-    run_cases(options.cases, options.seed)
+    run_cases(options.cases, options.seed, options.plot)
     delays()
     open_set(options.open)
     if options.healthy:

@@ -53,3 +53,18 @@ def test_the_same_values_under_a_sure_name_are_healed(field: str, name: str, see
     """The rename alone is healed."""
     report = diagnose(orders(seed), changed(seed, field, name, 1.0), None)
     assert report.decision is Decision.HEAL
+
+
+@pytest.mark.parametrize("width", [3, 4, 5])
+def test_texts_cut_to_a_width_are_not_guessed_back(width: int) -> None:
+    """Names that were cut, most short enough to stay whole, are not filled up: others are cut to the same."""
+    names = ["Ben", "Eva", "Mia", "Leo", "Finn", "Jana", "Davide", "Sofia", "Klara", "Emil", "Ida", "Otto"]
+
+    def people(seed: int) -> list[dict[str, Any]]:
+        chance = random.Random(seed)
+        return [
+            {"id": f"{seed}-{n}", "first_name": chance.choice(names), "age": chance.randint(18, 80)} for n in range(250)
+        ]
+
+    cut = [{**event, "first_name": event["first_name"][:width]} for event in people(9)]
+    assert diagnose(people(8), cut, None).decision is not Decision.HEAL

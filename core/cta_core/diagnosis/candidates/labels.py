@@ -378,10 +378,11 @@ FEW_CUT = 8
 
 
 def _cut(mapping: Mapping[Any, Any]) -> bool:
-    """Are the sources the targets' beginnings, all cut to one length?"""
+    """Are the sources the targets' beginnings, all cut to one length? Labels short enough for it stay as they are."""
     cut = [s for s, t in mapping.items() if isinstance(s, str) and isinstance(t, str) and t != s and t.startswith(s)]
     longest = max((len(s) for s in mapping if isinstance(s, str)), default=0)
-    return len(cut) * 2 >= len(mapping) and all(len(s) == longest for s in cut)
+    rest_stays = len(cut) + sum(_key(s) == _key(t) for s, t in mapping.items()) == len(mapping)
+    return bool(cut) and all(len(s) == longest for s in cut) and (rest_stays or len(cut) * 2 >= len(mapping))
 
 
 def _margin(cost: Floats, columns: list[int]) -> float:
