@@ -26,8 +26,8 @@ OWN = (*SOURCES[:-1], "tests", "tools", "benchmarks", "examples")
 
 SECRETS = (
     re.compile(r"(?<![\w.])/(?:work|home|root|Users)/\w"),
-    re.compile(r"(?:files\.pythonhosted|test\.pypi|pypi)\.org/(?:simple|packages)"),
-    re.compile(r"registry\.(?:npmjs|yarnpkg)"),
+    re.compile(r"https?://[\w.-]+/simple\b"),
+    re.compile(r'"resolved"\s*:\s*"https?:'),
     re.compile(r"--(?:extra-)?index-url[ =]\S+://"),
 )
 """Paths of one machine, and hosts of package registries: they mean nothing to anybody else."""
@@ -141,13 +141,15 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("text", ["/work/main/x", " /home/ada/x", "https://pypi.org/simple", "--index-url https://x"])
+@pytest.mark.parametrize(
+    "text", [" /home/ada/x", "https://index.example/simple", '"resolved": "https://x"', "--index-url https://x"]
+)
 def test_the_search_finds_what_it_is_for(text: str) -> None:
     """A path of a machine, or a registry's host, would be found."""
     assert secret_of(text)
 
 
-@pytest.mark.parametrize("text", ["docs/work/x", "https://pypi.org/project/cta-act", "~/work"])
+@pytest.mark.parametrize("text", ["docs/work/x", "https://index.example/project/cta-act", "~/work"])
 def test_the_search_leaves_the_rest_alone(text: str) -> None:
     """A relative path, or a page of a project, is not."""
     assert not secret_of(text)
