@@ -27,6 +27,9 @@ OWN = (*SOURCES[:-1], "tests", "tools", "benchmarks", "examples")
 SECRETS = (
     re.compile(r"(?<![\w.])/(?:work|home|root|Users)/\w"),
     re.compile(r"https?://[\w.-]+/simple\b"),
+    # Hosts in parts, so that this file names none itself.
+    re.compile("|".join((r"files\.python" + r"hosted\.", r"py" + r"pi\.org/(?:simple|packages)"))),
+    re.compile("registry" + r"\.(?:npm" + "js|yarn" + "pkg)"),
     re.compile(r'"resolved"\s*:\s*"https?:'),
     re.compile(r"--(?:extra-)?index-url[ =]\S+://"),
 )
@@ -142,7 +145,16 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [" /home/ada/x", "https://index.example/simple", '"resolved": "https://x"', "--index-url https://x"]
+    "text",
+    [
+        "/" + "work/main/x",
+        " /home/ada/x",
+        "https://index.example/simple",
+        "registry." + "npmjs",
+        "https://py" + "pi.org/packages",
+        '"resolved": "https://x"',
+        "--index-url https://x",
+    ],
 )
 def test_the_search_finds_what_it_is_for(text: str) -> None:
     """A path of a machine, or a registry's host, would be found."""
