@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -13,6 +14,28 @@ class TraceKind(StrEnum):
     STEP = "STEP"
     TOOL = "TOOL"
     ERROR = "ERROR"
+
+
+class RunOrigin(StrEnum):
+    """Where a run came from."""
+
+    STAGES = "STAGES"
+    """The server ran the stages itself; only such a run can be run again."""
+    RECORDED = "RECORDED"
+    """A consumer outside told of it, or a file was imported."""
+    OTLP = "OTLP"
+    """Put together from OpenTelemetry spans."""
+
+
+class TraceNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that was noted while a stage worked: an event of a span, or a log record."""
+
+    time: float = 0.0
+    name: str = ""
+    """Name of the event, or the severity of the log record."""
+    message: str = ""
+    attributes_json: str = ""
+    """Its attributes, a JSON object as text; empty: none."""
 
 
 class TraceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,6 +52,13 @@ class TraceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     input_json: str = ""
     output_json: str = ""
+    span_id: str = ""
+    """Span that it tells of, hexadecimal; empty where there are no spans."""
+    parent_span_id: str = ""
+    attributes_json: str = ""
+    """Attributes of the span, a JSON object as text; empty: none."""
+    stacktrace: str = ""
+    notes: tuple[TraceNote, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,3 +75,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     adapter_id: str = ""
     request_id: str = ""
     trace: tuple[TraceEvent, ...] = ()
+    trace_id: str = ""
+    """Trace that it was made from, hexadecimal; empty where there is none."""
+    origin: RunOrigin = RunOrigin.STAGES
+    recorded_count: int = 0
+    """Events of which the trace holds what a stage put out; an analysis looks for such runs."""
+
+
+def recorded(trace: Iterable[TraceEvent]) -> int:
+    """How many events a trace holds the outputs of; a stage that is told of without an event's id counts as one."""
+    return len({entry.event_id or entry.span_id for entry in trace if entry.output_json})

@@ -135,6 +135,29 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str
 
 
+class RerunResult(StrEnum):
+    """What came of running a failed run again with the proposed adapter."""
+
+    CLEAN = "CLEAN"
+    """The events failed again as they were, and none failed with the adapter."""
+    FAILED = "FAILED"
+    """Some failed with the adapter as well, or it healed none."""
+    NOT_RERUN = "NOT_RERUN"
+    """It was not run again."""
+
+
+class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The proof of a report by running again."""
+
+    result: RerunResult
+    why: str
+    """The result in one sentence."""
+    event_count: int = 0
+    """Events that were run again."""
+    failed_count: int = 0
+    """Of those: failed with the adapter, or not healed by it."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that an analysis found."""
 
@@ -162,3 +185,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Drifted events that the adapter would leave in quarantine."""
     baseline_count: int = 0
     drifted_count: int = 0
+    rerun: Rerun | None = None
+    """The proof by running again; only in reports on a run."""

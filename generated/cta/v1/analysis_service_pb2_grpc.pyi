@@ -42,6 +42,10 @@ class AnalysisServiceStub:
     """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
     the one that raised.
 
+    Where the server ran the stages itself and the report proposes an adapter, the stages after the primary one are run
+    again on its output, with and without the adapter; `rerun` tells what came of it. An adapter that fails there is not
+    offered: the decision becomes ESCALATE. Stages are run as in a canary: they must not mind being run again.
+
     Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
     FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
     """
@@ -68,6 +72,10 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     AnalyzeRun: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.AnalyzeRunRequest, _analysis_service_pb2.AnalyzeRunResponse]  # type: ignore[assignment]
     """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
     the one that raised.
+
+    Where the server ran the stages itself and the report proposes an adapter, the stages after the primary one are run
+    again on its output, with and without the adapter; `rerun` tells what came of it. An adapter that fails there is not
+    offered: the decision becomes ESCALATE. Stages are run as in a canary: they must not mind being run again.
 
     Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
     FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).
@@ -104,6 +112,10 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_analysis_service_pb2.AnalyzeRunResponse, _abc.Awaitable[_analysis_service_pb2.AnalyzeRunResponse]]:
         """Names the primary stage of a failed run: the earliest one whose output is not as in the healthy runs before it, or
         the one that raised.
+
+        Where the server ran the stages itself and the report proposes an adapter, the stages after the primary one are run
+        again on its output, with and without the adapter; `rerun` tells what came of it. An adapter that fails there is not
+        offered: the decision becomes ESCALATE. Stages are run as in a canary: they must not mind being run again.
 
         Needs runs whose traces record `input_json` and `output_json`. Fails with NOT_FOUND (RUN_NOT_FOUND) and
         FAILED_PRECONDITION (NO_BASELINE without a healthy run before it, NO_EVENTS without a trace).

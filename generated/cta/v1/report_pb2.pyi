@@ -106,6 +106,34 @@ SEVERITY_NOTICE: Severity.ValueType  # 3
 """Worth knowing, never a reason to stop or change an event."""
 Global___Severity: _TypeAlias = Severity  # noqa: Y015
 
+class _RerunResult:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RerunResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RerunResult.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RERUN_RESULT_UNSPECIFIED: _RerunResult.ValueType  # 0
+    """Never stored."""
+    RERUN_RESULT_CLEAN: _RerunResult.ValueType  # 1
+    """The events failed again as they were, and none failed with the adapter."""
+    RERUN_RESULT_FAILED: _RerunResult.ValueType  # 2
+    """Some failed with the adapter as well, or it healed none."""
+    RERUN_RESULT_NOT_RERUN: _RerunResult.ValueType  # 3
+    """It was not run again; `why` tells why."""
+
+class RerunResult(_RerunResult, metaclass=_RerunResultEnumTypeWrapper):
+    """What came of running a failed run again with the proposed adapter. Clients must tolerate new values."""
+
+RERUN_RESULT_UNSPECIFIED: RerunResult.ValueType  # 0
+"""Never stored."""
+RERUN_RESULT_CLEAN: RerunResult.ValueType  # 1
+"""The events failed again as they were, and none failed with the adapter."""
+RERUN_RESULT_FAILED: RerunResult.ValueType  # 2
+"""Some failed with the adapter as well, or it healed none."""
+RERUN_RESULT_NOT_RERUN: RerunResult.ValueType  # 3
+"""It was not run again; `why` tells why."""
+Global___RerunResult: _TypeAlias = RerunResult  # noqa: Y015
+
 @_typing.final
 class Cause(_message.Message):
     """The primary cause."""
@@ -351,6 +379,40 @@ class Check(_message.Message):
 Global___Check: _TypeAlias = Check  # noqa: Y015
 
 @_typing.final
+class Rerun(_message.Message):
+    """The proof of a report by running again: the stages after the primary one, on its output with and without the adapter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    result: Global___RerunResult.ValueType
+    """What came of it."""
+    why: _builtins.str
+    """The result in one sentence."""
+    event_count: _builtins.int
+    """Events that were run again."""
+    failed_count: _builtins.int
+    """Of those: failed with the adapter, or not healed by it."""
+    def __init__(
+        self,
+        *,
+        result: Global___RerunResult.ValueType = ...,
+        why: _builtins.str = ...,
+        event_count: _builtins.int = ...,
+        failed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "failed_count", b"failed_count", "result", b"result", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rerun: _TypeAlias = Rerun  # noqa: Y015
+
+@_typing.final
 class TestCase(_message.Message):
     """A masked event before and after the adapter."""
 
@@ -405,6 +467,7 @@ class Report(_message.Message):
     BASELINE_COUNT_FIELD_NUMBER: _builtins.int
     DRIFTED_COUNT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    RERUN_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     """Pattern: ^rep_[0-9a-z]{26}$; empty for a stateless diagnosis."""
     stream_id: _builtins.str
@@ -473,6 +536,10 @@ class Report(_message.Message):
     def duration(self) -> _duration_pb2.Duration:
         """How long the analysis took."""
 
+    @_builtins.property
+    def rerun(self) -> Global___Rerun:
+        """The proof by running again; only in reports of AnalyzeRun."""
+
     def __init__(
         self,
         *,
@@ -499,10 +566,11 @@ class Report(_message.Message):
         baseline_count: _builtins.int = ...,
         drifted_count: _builtins.int = ...,
         duration: _duration_pb2.Duration | None = ...,
+        rerun: Global___Rerun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "create_time", b"create_time", "duration", b"duration", "program", b"program", "test_case", b"test_case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "create_time", b"create_time", "duration", b"duration", "program", b"program", "rerun", b"rerun", "test_case", b"test_case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_count", b"baseline_count", "cause", b"cause", "confidence", b"confidence", "create_time", b"create_time", "decision", b"decision", "drifted_count", b"drifted_count", "duration", b"duration", "evidence", b"evidence", "fix", b"fix", "held_count", b"held_count", "incident_id", b"incident_id", "method", b"method", "program", b"program", "proof", b"proof", "proposals", b"proposals", "question", b"question", "readings", b"readings", "report_id", b"report_id", "severity", b"severity", "stream_id", b"stream_id", "symptoms", b"symptoms", "test_case", b"test_case", "whys", b"whys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_count", b"baseline_count", "cause", b"cause", "confidence", b"confidence", "create_time", b"create_time", "decision", b"decision", "drifted_count", b"drifted_count", "duration", b"duration", "evidence", b"evidence", "fix", b"fix", "held_count", b"held_count", "incident_id", b"incident_id", "method", b"method", "program", b"program", "proof", b"proof", "proposals", b"proposals", "question", b"question", "readings", b"readings", "report_id", b"report_id", "rerun", b"rerun", "severity", b"severity", "stream_id", b"stream_id", "symptoms", b"symptoms", "test_case", b"test_case", "whys", b"whys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

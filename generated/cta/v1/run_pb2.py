@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10\x63ta/v1/run.proto\x12\x06\x63ta.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n\nTraceEvent\x12\x1f\n\x04kind\x18\x01 \x01(\x0e\x32\x11.cta.v1.TraceKind\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x12\n\nerror_type\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x12\n\ninput_json\x18\t \x01(\t\x12\x13\n\x0boutput_json\x18\n \x01(\t\"\xfa\x01\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\x05 \x01(\x05\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08rerun_of\x18\x07 \x01(\t\x12\x12\n\nadapter_id\x18\x08 \x01(\t\x12!\n\x05trace\x18\t \x03(\x0b\x32\x12.cta.v1.TraceEvent*g\n\tTraceKind\x12\x1a\n\x16TRACE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTRACE_KIND_STEP\x10\x01\x12\x13\n\x0fTRACE_KIND_TOOL\x10\x02\x12\x14\n\x10TRACE_KIND_ERROR\x10\x03\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10\x63ta/v1/run.proto\x12\x06\x63ta.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n\tTraceNote\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x17\n\x0f\x61ttributes_json\x18\x04 \x01(\t\"\xf9\x02\n\nTraceEvent\x12\x1f\n\x04kind\x18\x01 \x01(\x0e\x32\x11.cta.v1.TraceKind\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04tool\x18\x06 \x01(\t\x12\x12\n\nerror_type\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x12\n\ninput_json\x18\t \x01(\t\x12\x13\n\x0boutput_json\x18\n \x01(\t\x12\x0f\n\x07span_id\x18\x0b \x01(\t\x12\x16\n\x0eparent_span_id\x18\x0c \x01(\t\x12\x17\n\x0f\x61ttributes_json\x18\r \x01(\t\x12\x12\n\nstacktrace\x18\x0e \x01(\t\x12 \n\x05notes\x18\x0f \x03(\x0b\x32\x11.cta.v1.TraceNote\"\xc7\x02\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\x05 \x01(\x05\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08rerun_of\x18\x07 \x01(\t\x12\x12\n\nadapter_id\x18\x08 \x01(\t\x12!\n\x05trace\x18\t \x03(\x0b\x32\x12.cta.v1.TraceEvent\x12\x10\n\x08trace_id\x18\n \x01(\t\x12!\n\x06origin\x18\x0b \x01(\x0e\x32\x11.cta.v1.RunOrigin\x12\x16\n\x0erecorded_count\x18\x0c \x01(\x05*g\n\tTraceKind\x12\x1a\n\x16TRACE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTRACE_KIND_STEP\x10\x01\x12\x13\n\x0fTRACE_KIND_TOOL\x10\x02\x12\x14\n\x10TRACE_KIND_ERROR\x10\x03*l\n\tRunOrigin\x12\x1a\n\x16RUN_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_ORIGIN_STAGES\x10\x01\x12\x17\n\x13RUN_ORIGIN_RECORDED\x10\x02\x12\x13\n\x0fRUN_ORIGIN_OTLP\x10\x03\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.run_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_TRACEKIND']._serialized_start=606
-  _globals['_TRACEKIND']._serialized_end=709
-  _globals['_TRACEEVENT']._serialized_start=94
-  _globals['_TRACEEVENT']._serialized_end=351
-  _globals['_RUN']._serialized_start=354
-  _globals['_RUN']._serialized_end=604
+  _globals['_TRACEKIND']._serialized_start=914
+  _globals['_TRACEKIND']._serialized_end=1017
+  _globals['_RUNORIGIN']._serialized_start=1019
+  _globals['_RUNORIGIN']._serialized_end=1127
+  _globals['_TRACENOTE']._serialized_start=93
+  _globals['_TRACENOTE']._serialized_end=202
+  _globals['_TRACEEVENT']._serialized_start=205
+  _globals['_TRACEEVENT']._serialized_end=582
+  _globals['_RUN']._serialized_start=585
+  _globals['_RUN']._serialized_end=912
 # @@protoc_insertion_point(module_scope)

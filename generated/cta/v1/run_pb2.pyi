@@ -49,6 +49,70 @@ TRACE_KIND_ERROR: TraceKind.ValueType  # 3
 """A stage failed."""
 Global___TraceKind: _TypeAlias = TraceKind  # noqa: Y015
 
+class _RunOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_ORIGIN_UNSPECIFIED: _RunOrigin.ValueType  # 0
+    """Never stored."""
+    RUN_ORIGIN_STAGES: _RunOrigin.ValueType  # 1
+    """The server ran the stages itself; only such a run can be run again."""
+    RUN_ORIGIN_RECORDED: _RunOrigin.ValueType  # 2
+    """RecordRun, or `cta runs import`."""
+    RUN_ORIGIN_OTLP: _RunOrigin.ValueType  # 3
+    """Put together from OpenTelemetry spans."""
+
+class RunOrigin(_RunOrigin, metaclass=_RunOriginEnumTypeWrapper):
+    """Where a run came from. Clients must tolerate new values."""
+
+RUN_ORIGIN_UNSPECIFIED: RunOrigin.ValueType  # 0
+"""Never stored."""
+RUN_ORIGIN_STAGES: RunOrigin.ValueType  # 1
+"""The server ran the stages itself; only such a run can be run again."""
+RUN_ORIGIN_RECORDED: RunOrigin.ValueType  # 2
+"""RecordRun, or `cta runs import`."""
+RUN_ORIGIN_OTLP: RunOrigin.ValueType  # 3
+"""Put together from OpenTelemetry spans."""
+Global___RunOrigin: _TypeAlias = RunOrigin  # noqa: Y015
+
+@_typing.final
+class TraceNote(_message.Message):
+    """Something that was noted while a stage worked: an event of a span, or a log record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_JSON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the event, or the severity of the log record."""
+    message: _builtins.str
+    """Its text, where it has one."""
+    attributes_json: _builtins.str
+    """Its attributes, a JSON object as text; empty: none."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str = ...,
+        message: _builtins.str = ...,
+        attributes_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes_json", b"attributes_json", "message", b"message", "name", b"name", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TraceNote: _TypeAlias = TraceNote  # noqa: Y015
+
 @_typing.final
 class TraceEvent(_message.Message):
     """One entry of a run's trace."""
@@ -65,6 +129,11 @@ class TraceEvent(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     INPUT_JSON_FIELD_NUMBER: _builtins.int
     OUTPUT_JSON_FIELD_NUMBER: _builtins.int
+    SPAN_ID_FIELD_NUMBER: _builtins.int
+    PARENT_SPAN_ID_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_JSON_FIELD_NUMBER: _builtins.int
+    STACKTRACE_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     kind: Global___TraceKind.ValueType
     """What it tells."""
     stage: _builtins.str
@@ -81,6 +150,14 @@ class TraceEvent(_message.Message):
     """What went into the stage, JSON text, where it was recorded."""
     output_json: _builtins.str
     """What came out of the stage, JSON text, where it was recorded."""
+    span_id: _builtins.str
+    """Span that it tells of, hexadecimal; empty where there are no spans."""
+    parent_span_id: _builtins.str
+    """Span that caused that one, hexadecimal; empty for a first one."""
+    attributes_json: _builtins.str
+    """Attributes of the span, a JSON object as text; empty: none."""
+    stacktrace: _builtins.str
+    """Stack of the error, for ERROR, where it is known."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
@@ -88,6 +165,10 @@ class TraceEvent(_message.Message):
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long it took."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TraceNote]:
+        """What was noted meanwhile, in order."""
 
     def __init__(
         self,
@@ -102,10 +183,15 @@ class TraceEvent(_message.Message):
         message: _builtins.str = ...,
         input_json: _builtins.str = ...,
         output_json: _builtins.str = ...,
+        span_id: _builtins.str = ...,
+        parent_span_id: _builtins.str = ...,
+        attributes_json: _builtins.str = ...,
+        stacktrace: _builtins.str = ...,
+        notes: _abc.Iterable[Global___TraceNote] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "error_type", b"error_type", "event_id", b"event_id", "input_json", b"input_json", "kind", b"kind", "message", b"message", "output_json", b"output_json", "stage", b"stage", "time", b"time", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes_json", b"attributes_json", "duration", b"duration", "error_type", b"error_type", "event_id", b"event_id", "input_json", b"input_json", "kind", b"kind", "message", b"message", "notes", b"notes", "output_json", b"output_json", "parent_span_id", b"parent_span_id", "span_id", b"span_id", "stacktrace", b"stacktrace", "stage", b"stage", "time", b"time", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -126,6 +212,9 @@ class Run(_message.Message):
     RERUN_OF_FIELD_NUMBER: _builtins.int
     ADAPTER_ID_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    RECORDED_COUNT_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Pattern: ^run_[0-9a-z]{26}$"""
     stream_id: _builtins.str
@@ -138,6 +227,12 @@ class Run(_message.Message):
     """Run that this one repeats with an adapter; empty for a first one."""
     adapter_id: _builtins.str
     """Adapter in force for the repeat."""
+    trace_id: _builtins.str
+    """Trace that it was made from, hexadecimal; empty where there is none."""
+    origin: Global___RunOrigin.ValueType
+    """Where it came from; given by the server."""
+    recorded_count: _builtins.int
+    """Events of which the trace holds what a stage put out; given by the server."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
@@ -162,10 +257,13 @@ class Run(_message.Message):
         rerun_of: _builtins.str = ...,
         adapter_id: _builtins.str = ...,
         trace: _abc.Iterable[Global___TraceEvent] | None = ...,
+        trace_id: _builtins.str = ...,
+        origin: Global___RunOrigin.ValueType = ...,
+        recorded_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "create_time", b"create_time", "duration", b"duration", "event_count", b"event_count", "failed_count", b"failed_count", "rerun_of", b"rerun_of", "run_id", b"run_id", "stream_id", b"stream_id", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "create_time", b"create_time", "duration", b"duration", "event_count", b"event_count", "failed_count", b"failed_count", "origin", b"origin", "recorded_count", b"recorded_count", "rerun_of", b"rerun_of", "run_id", b"run_id", "stream_id", b"stream_id", "trace", b"trace", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

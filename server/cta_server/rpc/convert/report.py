@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cta.v1 import report_pb2 as api
-from cta_core.diagnosis.report import Method, Reading, Report, Severity
+from cta_core.diagnosis.report import Method, Reading, Report, Rerun, Severity
 from cta_server.rpc.convert.adapter import program, program_of
 from cta_server.rpc.convert.mirror import Mirror, Reader, Writer
 from cta_server.rpc.convert.scalars import duration, timestamp
@@ -27,8 +27,15 @@ _READINGS: Final[tuple[Writer, Reader]] = (
         _READING.struct(reading, f"{field}[{index}]", problems) for index, reading in enumerate(message.readings)
     ),
 )
+_RERUN_MESSAGE: Final = Mirror(Rerun, api.Rerun)
+_RERUN: Final[tuple[Writer, Reader]] = (
+    lambda core: None if core is None else _RERUN_MESSAGE.message(core),
+    lambda message, field, problems: (
+        _RERUN_MESSAGE.struct(message.rerun, field, problems) if message.HasField("rerun") else None
+    ),
+)
 _REPORT: Final = Mirror(
-    Report, api.Report, renamed={"held": "held_count"}, own={"program": _PROGRAM, "readings": _READINGS}
+    Report, api.Report, renamed={"held": "held_count"}, own={"program": _PROGRAM, "readings": _READINGS, "rerun": _RERUN}
 )
 
 
