@@ -246,6 +246,7 @@ def signature(found: Signature) -> facts.SignatureFact:
         confirmed=found.confirmed_count,
         refused=found.refused_count,
         retired=found.retired,
+        merged=bool(found.merged_into),
     )
 
 

@@ -219,6 +219,7 @@ class SignatureFact(Fact, frozen=True, kw_only=True):
     confirmed: int = 0
     refused: int = 0
     retired: bool = False
+    merged: bool = False
 
 
 class TraceFact(Fact, frozen=True, kw_only=True):

@@ -45,6 +45,10 @@ class SignatureRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The refusals by stream: on its own stream one blocks the fix, elsewhere it is a caution."""
     counted: tuple[str, ...] = ()
     """Incidents that the counts know already, the newest last, each with what became of it: counting is idempotent."""
+    merged_into: str = ""
+    """The signature that it was merged into: that one's standing counts, see `merging`."""
+    merged: tuple[str, ...] = ()
+    """Signatures that were merged into this one."""
 
     def refused_on(self, stream_id: str) -> Refusal | None:
         """The refusal on a stream, None if there is none."""

@@ -91,3 +91,30 @@ async def test_what_is_no_file_of_signatures_is_refused_whole(api: Api) -> None:
         api.signatures.FindSimilarSignatures(calls.FindSimilarSignaturesRequest(incident_id="inc_x")),
     ):
         assert (await refused(call)).code == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_merge_is_refused_by_name_and_written_to_the_log(tmp_path: Path) -> None:
+    """Two streams' signatures of one change become one; what cannot be merged is named, and leaves no trace."""
+    async with serving(tmp_path) as alone:
+        api = alone.api
+        await healed(api, "s")
+        first = await remembered(api)
+        file = json.loads((await api.signatures.ExportSignatures(calls.ExportSignaturesRequest())).file)
+        (record,) = file["signatures"]
+        record |= {"signature_id": "sig_00000000000000000000000002", "stream_id": "t", "fingerprint": "sig1:other"}
+        taken = calls.ImportSignaturesRequest(file=json.dumps(file).encode())
+        assert (await api.signatures.ImportSignatures(taken)).imported_count == 1
+        merge = calls.MergeSignaturesRequest(
+            signature_id=first.signature_id, merged_signature_ids=[record["signature_id"]], actor="ann", comment="same"
+        )
+        kept = (await api.signatures.MergeSignatures(merge)).signature
+        assert (kept.confirmed_count, list(kept.merged_signature_ids)) == (2, [record["signature_id"]])
+        gone = calls.GetSignatureRequest(signature_id=record["signature_id"])
+        assert (await api.signatures.GetSignature(gone)).signature.merged_into == first.signature_id
+        merge.signature_id, merge.merged_signature_ids[0] = record["signature_id"], first.signature_id
+        refusal = await refused(api.signatures.MergeSignatures(merge))
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SIGNATURES_DIFFER")
+        nobody = calls.MergeSignaturesRequest(signature_id=first.signature_id)
+        assert (await refused(api.signatures.MergeSignatures(nobody))).reason == "FIELD_INVALID"
+        listed = await api.system.ListDecisions(system_service_pb2.ListDecisionsRequest(page_size=10))
+        assert [entry.action for entry in listed.decisions].count("merge_signatures") == 1

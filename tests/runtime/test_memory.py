@@ -12,11 +12,12 @@ import pytest
 
 from cta_core.adapter.program import Program
 from cta_core.adapter.revision import AdapterRevision
-from cta_core.adapter.steps import Rename
+from cta_core.adapter.steps import Drop, Rename
 from cta_core.diagnosis.report import Decision, Report
 from cta_core.incident import Incident, State
 from cta_core.look import Form, Look, Trait
 from cta_core.stream import Policy, Stream
+from cta_server.runtime.errors import NotFound, SignaturesDiffer
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.ports import StoredReport
@@ -154,3 +155,94 @@ async def test_unlike_and_retired_signatures_are_not_offered(storage: Storage) -
     (record,) = await memory.export()
     await memory.edit(record, retired=True)
     assert not await memory.alike(LIKE, "b")
+
+
+FIX_B = Program(steps=(Rename(source="/feeTotal", target="/fee_total"),))
+
+
+async def two(storage: Storage) -> tuple[Memory, str, str]:
+    """A memory of the same fix on two streams, and the ids of its signatures."""
+    memory = memory_over(storage)
+    await memory.learn(*await healed(storage, "a", "adp_1"))
+    incident, adapter = await healed(storage, "b", "adp_2", LIKE)
+    await memory.learn(incident, msgspec.structs.replace(adapter, program=FIX_B))
+    one, other = await memory.export()
+    return memory, one.signature_id, other.signature_id
+
+
+async def test_merged_signatures_share_one_standing_and_are_found_by_either_key(storage: Storage) -> None:
+    """After a merge each key finds its own program, outcomes count for both, and a repeat adds nothing."""
+    memory, one, other = await two(storage)
+    for _ in range(2):
+        kept = await memory.merge(one, [other])
+        assert (kept.confirmed, kept.merged) == (2, (other,))
+    (first,), (second,) = await memory.recall("sig1:a"), await memory.recall("sig1:b")
+    assert [(each.signature_id, each.program, each.confirmed) for each in (first, second)] == [
+        (one, FIX, 2),
+        (one, FIX_B, 2),
+    ]
+    assert len(await memory.similar(LIKE, 10)) == 1
+    incident, adapter = await healed(storage, "b", "adp_3", LIKE)
+    await memory.blame(incident, msgspec.structs.replace(adapter, program=FIX_B), "worse")
+    counts = {record.signature_id: (record.confirmed, record.refused) for record in await memory.export()}
+    assert counts == {one: (2, 1), other: (0, 0)}
+    assert not (await memory.recall("sig1:a"))[0].trusted_on("b")
+    await memory.edit((await memory.export())[0], retired=True)
+    assert not await memory.recall("sig1:b")
+    assert not await memory.alike(LIKE, "c")
+
+
+async def test_a_merge_that_was_cut_off_is_completed_by_asking_again(storage: Storage) -> None:
+    """With the one that stays written and the other not yet, a repeat gives the sum once and no standing twice."""
+    memory, one, other = await two(storage)
+    before = await storage.archived(storage.archive.get_signature, other)
+    await memory.merge(one, [other])
+    await storage.archived(storage.archive.put_signature, before)
+    kept = await memory.merge(one, [other])
+    assert kept.confirmed == 2
+    gone = await storage.archived(storage.archive.get_signature, other)
+    assert gone is not None
+    assert (gone.merged_into, gone.confirmed) == (one, 0)
+
+
+async def test_only_signatures_that_heal_alike_are_merged(storage: Storage) -> None:
+    """Another fix, a retired one, a merged one and itself are refused with the reason, and nothing changes."""
+    memory, one, other = await two(storage)
+    incident, adapter = await healed(storage, "c", "adp_4", msgspec.structs.replace(LOOK, fingerprint="sig1:c"))
+    await memory.learn(incident, msgspec.structs.replace(adapter, program=Program(steps=(Drop(path="/amt"),))))
+    third = (await memory.export())[-1].signature_id
+    for signature_id, merged, why in (
+        (one, third, "its fix is another one"),
+        (one, one, "into itself"),
+    ):
+        with pytest.raises(SignaturesDiffer, match=why):
+            await memory.merge(signature_id, [merged])
+    with pytest.raises(NotFound):
+        await memory.merge(one, ["sig_none"])
+    await memory.merge(one, [other])
+    with pytest.raises(SignaturesDiffer, match="merged into"):
+        await memory.merge(other, [third])
+    record = await storage.archived(storage.archive.get_signature, third)
+    assert record is not None
+    await memory.edit(record, retired=True)
+    with pytest.raises(SignaturesDiffer, match="retired"):
+        await memory.merge(one, [third])
+    await memory.forget((await memory.export())[0])
+    assert [record.signature_id for record in await memory.export()] == [third]
+
+
+async def test_a_merged_signature_is_carried_with_the_one_it_is_in(storage: Storage, tmp_path: Path) -> None:
+    """An export by the merged one's stream brings the other along; where that is missing it stands by itself."""
+    memory, one, other = await two(storage)
+    await memory.merge(one, [other])
+    carried = await memory.export("b")
+    assert [record.signature_id for record in carried] == [one, other]
+    elsewhere = Storage(open_journal(tmp_path / "j2.db"), open_archive(tmp_path / "a2.db"))
+    elsewhere.start()
+    try:
+        there = memory_over(elsewhere)
+        assert await there.take(carried[1:]) == 1
+        assert not (await there.export())[0].merged_into
+        assert await there.take(carried) == 1
+    finally:
+        await elsewhere.close()

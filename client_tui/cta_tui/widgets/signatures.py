@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cta_tui.facts import SignatureFact
 from cta_tui.ink import Column, Drawing, Span, table
 from cta_tui.model import Model
 from cta_tui.words import ago, count
@@ -36,7 +37,14 @@ def _rows(model: Model) -> Iterator[tuple[str, Sequence[Span | str]]]:
                 count(each.hits),
                 Span(count(each.confirmed), "good" if each.confirmed else "quiet"),
                 Span(count(each.refused), "bad" if each.refused else "quiet"),
-                Span("× retired", "quiet") if each.retired else Span("✓ in use", "good"),
+                _state(each),
                 Span(ago(each.updated, model.now), "quiet"),
             ),
         )
+
+
+def _state(each: SignatureFact) -> Span:
+    """How it is used."""
+    if each.retired:
+        return Span("× retired", "quiet")
+    return Span("= merged", "quiet") if each.merged else Span("✓ in use", "good")

@@ -84,6 +84,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 30
     """UNAVAILABLE. The store cannot be read or written now; retry after google.rpc.RetryInfo's delay."""
+    ERROR_REASON_SIGNATURES_DIFFER: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION. The signatures cannot be merged: their fixes differ, or one is retired or merged already.
+    metadata: `signature_id`, `why`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, in the `reason` of the google.rpc.ErrorInfo that every error of this API carries.
@@ -154,4 +158,8 @@ ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 29
 """UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 30
 """UNAVAILABLE. The store cannot be read or written now; retry after google.rpc.RetryInfo's delay."""
+ERROR_REASON_SIGNATURES_DIFFER: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION. The signatures cannot be merged: their fixes differ, or one is retired or merged already.
+metadata: `signature_id`, `why`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,7 +26,7 @@ from cta.v1 import adapter_pb2 as cta_dot_v1_dot_adapter__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63ta/v1/signature.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/adapter.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x02\n\tSignature\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x11\n\tstream_id\x18\x06 \x01(\t\x12\x10\n\x08headline\x18\x07 \x01(\t\x12 \n\x07program\x18\x08 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x11\n\tembedding\x18\t \x03(\x02\x12\x11\n\thit_count\x18\n \x01(\x05\x12\x17\n\x0f\x63onfirmed_count\x18\x0b \x01(\x05\x12\x15\n\rrefused_count\x18\x0c \x01(\x05\x12\x0f\n\x07retired\x18\r \x01(\x08\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63ta/v1/signature.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/adapter.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x03\n\tSignature\x12\x14\n\x0csignature_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x11\n\tstream_id\x18\x06 \x01(\t\x12\x10\n\x08headline\x18\x07 \x01(\t\x12 \n\x07program\x18\x08 \x01(\x0b\x32\x0f.cta.v1.Program\x12\x11\n\tembedding\x18\t \x03(\x02\x12\x11\n\thit_count\x18\n \x01(\x05\x12\x17\n\x0f\x63onfirmed_count\x18\x0b \x01(\x05\x12\x15\n\rrefused_count\x18\x0c \x01(\x05\x12\x0f\n\x07retired\x18\r \x01(\x08\x12\x13\n\x0bmerged_into\x18\x0e \x01(\t\x12\x1c\n\x14merged_signature_ids\x18\x0f \x03(\tB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
   _globals['_SIGNATURE']._serialized_start=90
-  _globals['_SIGNATURE']._serialized_end=434
+  _globals['_SIGNATURE']._serialized_end=485
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,8 @@ class Signature(_message.Message):
     CONFIRMED_COUNT_FIELD_NUMBER: _builtins.int
     REFUSED_COUNT_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_FIELD_NUMBER: _builtins.int
+    MERGED_SIGNATURE_IDS_FIELD_NUMBER: _builtins.int
     signature_id: _builtins.str
     """Pattern: ^sig_[0-9a-z]{26}$"""
     revision: _builtins.int
@@ -57,6 +59,8 @@ class Signature(_message.Message):
     """How often its fix was refused or rolled back."""
     retired: _builtins.bool
     """No longer used."""
+    merged_into: _builtins.str
+    """The signature that it was merged into, whose counts hold for it; empty for one that stands by itself."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was learned."""
@@ -72,6 +76,10 @@ class Signature(_message.Message):
     @_builtins.property
     def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """What it looked like, as a vector of structure; for likeness."""
+
+    @_builtins.property
+    def merged_signature_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Signatures that were merged into this one."""
 
     def __init__(
         self,
@@ -89,10 +97,12 @@ class Signature(_message.Message):
         confirmed_count: _builtins.int = ...,
         refused_count: _builtins.int = ...,
         retired: _builtins.bool = ...,
+        merged_into: _builtins.str = ...,
+        merged_signature_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "program", b"program", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed_count", b"confirmed_count", "create_time", b"create_time", "embedding", b"embedding", "fingerprint", b"fingerprint", "headline", b"headline", "hit_count", b"hit_count", "program", b"program", "refused_count", b"refused_count", "retired", b"retired", "revision", b"revision", "signature_id", b"signature_id", "stream_id", b"stream_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed_count", b"confirmed_count", "create_time", b"create_time", "embedding", b"embedding", "fingerprint", b"fingerprint", "headline", b"headline", "hit_count", b"hit_count", "merged_into", b"merged_into", "merged_signature_ids", b"merged_signature_ids", "program", b"program", "refused_count", b"refused_count", "retired", b"retired", "revision", b"revision", "signature_id", b"signature_id", "stream_id", b"stream_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

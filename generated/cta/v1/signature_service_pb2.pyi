@@ -314,6 +314,66 @@ class DeleteSignatureResponse(_message.Message):
 Global___DeleteSignatureResponse: _TypeAlias = DeleteSignatureResponse  # noqa: Y015
 
 @_typing.final
+class MergeSignaturesRequest(_message.Message):
+    """Request of MergeSignatures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_ID_FIELD_NUMBER: _builtins.int
+    MERGED_SIGNATURE_IDS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    signature_id: _builtins.str
+    """The one that stays."""
+    actor: _builtins.str
+    """Who asks, for the audit trail."""
+    comment: _builtins.str
+    """Why, for the audit trail."""
+    @_builtins.property
+    def merged_signature_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that go into it, at least one."""
+
+    def __init__(
+        self,
+        *,
+        signature_id: _builtins.str = ...,
+        merged_signature_ids: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "comment", b"comment", "merged_signature_ids", b"merged_signature_ids", "signature_id", b"signature_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeSignaturesRequest: _TypeAlias = MergeSignaturesRequest  # noqa: Y015
+
+@_typing.final
+class MergeSignaturesResponse(_message.Message):
+    """Answer of MergeSignatures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def signature(self) -> _signature_pb2.Signature:
+        """The one that stays, after the merge."""
+
+    def __init__(
+        self,
+        *,
+        signature: _signature_pb2.Signature | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeSignaturesResponse: _TypeAlias = MergeSignaturesResponse  # noqa: Y015
+
+@_typing.final
 class ExportSignaturesRequest(_message.Message):
     """Request of ExportSignatures."""
 

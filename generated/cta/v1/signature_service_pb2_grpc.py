@@ -60,6 +60,11 @@ class SignatureServiceStub(object):
                 request_serializer=cta_dot_v1_dot_signature__service__pb2.DeleteSignatureRequest.SerializeToString,
                 response_deserializer=cta_dot_v1_dot_signature__service__pb2.DeleteSignatureResponse.FromString,
                 _registered_method=True)
+        self.MergeSignatures = channel.unary_unary(
+                '/cta.v1.SignatureService/MergeSignatures',
+                request_serializer=cta_dot_v1_dot_signature__service__pb2.MergeSignaturesRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_signature__service__pb2.MergeSignaturesResponse.FromString,
+                _registered_method=True)
         self.ExportSignatures = channel.unary_unary(
                 '/cta.v1.SignatureService/ExportSignatures',
                 request_serializer=cta_dot_v1_dot_signature__service__pb2.ExportSignaturesRequest.SerializeToString,
@@ -106,7 +111,16 @@ class SignatureServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSignature(self, request, context):
-        """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND).
+        """Deletes a signature, and what was merged into it. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeSignatures(self, request, context):
+        """Merges signatures that heal alike into one. The merged ones are found as before, with the counts and refusals of
+        the one that stays. A repeat changes nothing more. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND), FAILED_PRECONDITION
+        (SIGNATURES_DIFFER) and INVALID_ARGUMENT (FIELD_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,6 +168,11 @@ def add_SignatureServiceServicer_to_server(servicer, server):
                     servicer.DeleteSignature,
                     request_deserializer=cta_dot_v1_dot_signature__service__pb2.DeleteSignatureRequest.FromString,
                     response_serializer=cta_dot_v1_dot_signature__service__pb2.DeleteSignatureResponse.SerializeToString,
+            ),
+            'MergeSignatures': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeSignatures,
+                    request_deserializer=cta_dot_v1_dot_signature__service__pb2.MergeSignaturesRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_signature__service__pb2.MergeSignaturesResponse.SerializeToString,
             ),
             'ExportSignatures': grpc.unary_unary_rpc_method_handler(
                     servicer.ExportSignatures,
@@ -302,6 +321,33 @@ class SignatureService(object):
             '/cta.v1.SignatureService/DeleteSignature',
             cta_dot_v1_dot_signature__service__pb2.DeleteSignatureRequest.SerializeToString,
             cta_dot_v1_dot_signature__service__pb2.DeleteSignatureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeSignatures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cta.v1.SignatureService/MergeSignatures',
+            cta_dot_v1_dot_signature__service__pb2.MergeSignaturesRequest.SerializeToString,
+            cta_dot_v1_dot_signature__service__pb2.MergeSignaturesResponse.FromString,
             options,
             channel_credentials,
             insecure,

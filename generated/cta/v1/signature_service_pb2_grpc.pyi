@@ -44,7 +44,12 @@ class SignatureServiceStub:
     UpdateSignature: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.UpdateSignatureRequest, _signature_service_pb2.UpdateSignatureResponse]
     """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     DeleteSignature: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.DeleteSignatureRequest, _signature_service_pb2.DeleteSignatureResponse]
-    """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+    """Deletes a signature, and what was merged into it. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+    MergeSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.MergeSignaturesRequest, _signature_service_pb2.MergeSignaturesResponse]
+    """Merges signatures that heal alike into one. The merged ones are found as before, with the counts and refusals of
+    the one that stays. A repeat changes nothing more. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND), FAILED_PRECONDITION
+    (SIGNATURES_DIFFER) and INVALID_ARGUMENT (FIELD_INVALID).
+    """
     ExportSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.ExportSignaturesRequest, _signature_service_pb2.ExportSignaturesResponse]
     """Returns signatures as a versioned JSON file."""
     ImportSignatures: _grpc.UnaryUnaryMultiCallable[_signature_service_pb2.ImportSignaturesRequest, _signature_service_pb2.ImportSignaturesResponse]
@@ -68,7 +73,12 @@ class SignatureServiceAsyncStub(SignatureServiceStub):
     UpdateSignature: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.UpdateSignatureRequest, _signature_service_pb2.UpdateSignatureResponse]  # type: ignore[assignment]
     """Changes what a person may: its headline, and whether it is used. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
     DeleteSignature: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.DeleteSignatureRequest, _signature_service_pb2.DeleteSignatureResponse]  # type: ignore[assignment]
-    """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+    """Deletes a signature, and what was merged into it. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+    MergeSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.MergeSignaturesRequest, _signature_service_pb2.MergeSignaturesResponse]  # type: ignore[assignment]
+    """Merges signatures that heal alike into one. The merged ones are found as before, with the counts and refusals of
+    the one that stays. A repeat changes nothing more. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND), FAILED_PRECONDITION
+    (SIGNATURES_DIFFER) and INVALID_ARGUMENT (FIELD_INVALID).
+    """
     ExportSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.ExportSignaturesRequest, _signature_service_pb2.ExportSignaturesResponse]  # type: ignore[assignment]
     """Returns signatures as a versioned JSON file."""
     ImportSignatures: _aio.UnaryUnaryMultiCallable[_signature_service_pb2.ImportSignaturesRequest, _signature_service_pb2.ImportSignaturesResponse]  # type: ignore[assignment]
@@ -119,7 +129,18 @@ class SignatureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signature_service_pb2.DeleteSignatureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signature_service_pb2.DeleteSignatureResponse, _abc.Awaitable[_signature_service_pb2.DeleteSignatureResponse]]:
-        """Deletes a signature. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+        """Deletes a signature, and what was merged into it. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def MergeSignatures(
+        self,
+        request: _signature_service_pb2.MergeSignaturesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signature_service_pb2.MergeSignaturesResponse, _abc.Awaitable[_signature_service_pb2.MergeSignaturesResponse]]:
+        """Merges signatures that heal alike into one. The merged ones are found as before, with the counts and refusals of
+        the one that stays. A repeat changes nothing more. Fails with NOT_FOUND (SIGNATURE_NOT_FOUND), FAILED_PRECONDITION
+        (SIGNATURES_DIFFER) and INVALID_ARGUMENT (FIELD_INVALID).
+        """
 
     @_abc_1.abstractmethod
     def ExportSignatures(

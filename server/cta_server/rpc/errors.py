@@ -232,6 +232,9 @@ TABLE: Final[Mapping[type[BaseException], Callable[[Any], Failure]]] = {
     ),
     runtime.SourceRunning: _precondition("SOURCE_RUNNING", lambda e: e.source_id, lambda e: {"source_id": e.source_id}),
     runtime.AdapterWrongState: _precondition("ADAPTER_STATE", lambda _: "adapter", _state),
+    runtime.SignaturesDiffer: _precondition(
+        "SIGNATURES_DIFFER", lambda e: e.signature_id, lambda e: {"signature_id": e.signature_id, "why": e.why}
+    ),
     runtime.NoBaseline: _precondition("NO_BASELINE", lambda e: e.stream_id, lambda e: {"stream_id": e.stream_id}),
     runtime.NoEvents: _precondition("NO_EVENTS", lambda _: "events"),
     runtime.RequestIdReused: _plain(Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED", lambda e: {"request_id": e.request_id}),

@@ -7,6 +7,7 @@ CtaError (core)
 +-- StreamBusy          something still depends on the stream: finish it, or force
 +-- SourceRunning       the source runs already: stop it first
 +-- AdapterWrongState   the verb does not fit the adapter's state
++-- SignaturesDiffer    the signatures cannot be merged: they heal differently, or one is merged or retired
 +-- NoBaseline          nothing healthy is known: teach the stream
 +-- NoEvents            nothing is recorded for what was asked
 +-- RequestIdReused     the request id belongs to another content: use a new one
@@ -76,6 +77,14 @@ class AdapterWrongState(CtaError):
     def __init__(self, verb: str, state: str, allowed: tuple[str, ...], why: str = "") -> None:
         self.verb, self.state, self.allowed = verb, state, allowed
         super().__init__(why or f"cannot {verb} an adapter that is {state}; possible in {', '.join(allowed)}")
+
+
+class SignaturesDiffer(CtaError):
+    """The signatures cannot become one."""
+
+    def __init__(self, signature_id: str, why: str) -> None:
+        self.signature_id, self.why = signature_id, why
+        super().__init__(f"signature {signature_id!r} cannot be merged: {why}")
 
 
 class NoBaseline(CtaError):

@@ -17,7 +17,9 @@ from cta_core.adapter.revision import AdapterRevision
 from cta_core.incident import Incident
 from cta_core.look import Look
 from cta_core.memory import Refusal, SignatureRecord
+from cta_core.merging import MAX_MERGED, give_way, heals_alike, merge, standing_of
 from cta_core.rebind import rebind, traits_for
+from cta_server.runtime.errors import Kind, NotFound, SignaturesDiffer
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.ports import Similar
 from cta_server.runtime.storage import Storage
@@ -53,8 +55,13 @@ class Memory:
         self._storage, self._ids, self._clock = storage, ids, clock
 
     async def recall(self, fingerprint: str) -> list[SignatureRecord]:
-        """Signatures with this exact key that were not retired, most confirmed first."""
-        return await self._storage.archived(self._storage.archive.find_signatures, fingerprint)
+        """Signatures with this exact key that were not retired, most confirmed first.
+
+        One that was merged comes with the id and the standing of the signature that it is in now.
+        """
+        known = await self._storage.archived(self._storage.archive.find_signatures, fingerprint)
+        standing = [each for record in known if (each := await self._standing(record)) is not None]
+        return sorted(standing, key=lambda record: -record.confirmed)
 
     async def similar(self, look: Look, limit: int) -> list[Similar]:
         """Signatures that look like it, most alike first; those with the same key count as 1."""
@@ -64,7 +71,11 @@ class Memory:
         if look.embedding and len(found) < limit:
             archive = self._storage.archive
             near = await self._storage.archived(archive.similar_signatures, look.embedding, limit=limit + len(known))
-            found += [each for each in near if each.signature.signature_id not in known]
+            for each in near:
+                record = await self._standing(each.signature)
+                if record is not None and record.signature_id not in known:
+                    known.add(record.signature_id)
+                    found.append(Similar(signature=record, likeness=each.likeness))
         return found[:limit]
 
     async def alike(self, look: Look, stream_id: str) -> list[Bound]:
@@ -85,7 +96,9 @@ class Memory:
 
     async def found(self, signature: SignatureRecord) -> None:
         """Counts that a signature's fix was proposed again."""
-        await self._put(msgspec.structs.replace(signature, hits=signature.hits + 1))
+        record = await self._get(signature.signature_id)
+        if record is not None:
+            await self._put(msgspec.structs.replace(record, hits=record.hits + 1))
 
     async def learn(self, incident: Incident, adapter: AdapterRevision) -> None:
         """Keeps what was promoted and stayed, or confirms it; the signature that it came from is confirmed as well."""
@@ -121,6 +134,45 @@ class Memory:
         )
         return await self._put(changed)
 
+    async def mergeable(self, signature_id: str, others: Sequence[str]) -> SignatureRecord:
+        """What `merge` would make of the one that stays. Raises `NotFound` or `SignaturesDiffer`."""
+        target = await self._known(signature_id)
+        found = [await self._known(other) for other in dict.fromkeys(others)]
+        for each in (target, *found):
+            if each.merged_into and (each is target or each.merged_into != signature_id):
+                raise SignaturesDiffer(each.signature_id, f"it was merged into {each.merged_into} already")
+            if each.retired:
+                raise SignaturesDiffer(each.signature_id, "it is retired; take it back first")
+        for each in found:
+            if each.signature_id == signature_id:
+                raise SignaturesDiffer(signature_id, "a signature is not merged into itself")
+            if not heals_alike(target, each):
+                raise SignaturesDiffer(each.signature_id, f"its fix is another one than that of {signature_id}")
+        made = merge(target, found)
+        if len(made.merged) > MAX_MERGED:
+            raise SignaturesDiffer(signature_id, f"it would stand for more than {MAX_MERGED} others")
+        return made
+
+    async def merge(self, signature_id: str, others: Sequence[str]) -> SignatureRecord:
+        """Merges signatures into one. Raises `NotFound`, or `SignaturesDiffer` and changes nothing.
+
+        A repeat changes nothing more, so that a merge that was cut off is completed by asking again.
+        """
+        made = await self.mergeable(signature_id, others)
+        # The one that stays is written first: cut off here, the others still have their own standing.
+        kept = await self._put(made)
+        for other in made.merged:
+            record = await self._get(other)
+            if record is not None and record.merged_into != signature_id:
+                await self._put(give_way(record, signature_id))
+        return kept
+
+    async def forget(self, signature: SignatureRecord) -> None:
+        """Deletes a signature and what was merged into it."""
+        archive = self._storage.archive
+        for signature_id in (*signature.merged, signature.signature_id):
+            await self._storage.archived(archive.delete_signature, signature_id)
+
     async def export(self, stream_id: str = "") -> list[SignatureRecord]:
         """All signatures, or those learned on a stream, oldest first."""
         archive = self._storage.archive
@@ -131,18 +183,27 @@ class Memory:
         ):
             found += page
             before = page[-1].signature_id
+        # Merged ones need the one that they are in, wherever it was learned.
+        there = {record.signature_id for record in found}
+        for missing in sorted({record.merged_into for record in found} - there - {""}):
+            target = await self._get(missing)
+            found += [target] if target is not None else []
         return found[::-1]
 
     async def take(self, signatures: Sequence[SignatureRecord]) -> int:
         """Keeps those that are not known by their id or by what they heal how; returns how many."""
         taken = 0
+        arriving = {signature.signature_id for signature in signatures}
         for signature in signatures:
             same = await self._storage.archived(self._storage.archive.get_signature, signature.signature_id)
             known = same is not None or any(
                 record.program == signature.program for record in await self.recall(signature.fingerprint)
             )
             if not known:
-                await self._put(msgspec.structs.replace(signature, counted=()))
+                target = signature.merged_into
+                if target and target not in arriving and await self._get(target) is None:
+                    target = ""
+                await self._put(msgspec.structs.replace(signature, counted=(), merged_into=target))
                 taken += 1
         return taken
 
@@ -156,13 +217,13 @@ class Memory:
         own = await self._own(incident, adapter)
         if adapter.signature_id in ("", own.signature_id):
             return [own]
-        origin = await self._storage.archived(self._storage.archive.get_signature, adapter.signature_id)
+        origin = await self._get(adapter.signature_id)
         return [own] if origin is None else [own, origin]
 
     async def _own(self, incident: Incident, adapter: AdapterRevision) -> SignatureRecord:
         for record in await self.recall(incident.fingerprint):
             if record.program == adapter.program:
-                return record
+                return await self._get(record.signature_id) or record
         look = await self.look_of(incident)
         return SignatureRecord(
             signature_id=self._ids.new("sig"),
@@ -174,6 +235,24 @@ class Memory:
             embedding=look.embedding if look is not None else (),
             traits=traits_for(adapter.program, look.traits) if look is not None else (),
         )
+
+    async def _standing(self, record: SignatureRecord) -> SignatureRecord | None:
+        """The signature as it counts: a merged one with the standing of the one that it is in; None if that is out of
+        use.
+        """
+        if not record.merged_into:
+            return record
+        target = await self._get(record.merged_into)
+        return standing_of(record, target) if target is not None and not target.retired else None
+
+    async def _get(self, signature_id: str) -> SignatureRecord | None:
+        return await self._storage.archived(self._storage.archive.get_signature, signature_id)
+
+    async def _known(self, signature_id: str) -> SignatureRecord:
+        record = await self._get(signature_id)
+        if record is None:
+            raise NotFound(Kind.SIGNATURE, signature_id)
+        return record
 
     async def _count(self, record: SignatureRecord, mark: str, **changes: object) -> None:
         counted = (*record.counted, mark)[-COUNTED:]

@@ -12,6 +12,7 @@ from cta.v1.signature_service_pb2 import (
     GetSignatureRequest,
     ImportSignaturesRequest,
     ListSignaturesRequest,
+    MergeSignaturesRequest,
     SimilarSignature,
     UpdateSignatureRequest,
 )
@@ -31,6 +32,14 @@ _of_stream = click.option(
     shell_complete=complete.streams,
 )
 
+
+def _standing(found: Signature) -> str:
+    """What a reader of a list has to know beside the counts."""
+    if found.merged_into:
+        return f" (merged into {found.merged_into})"
+    return " (retired)" if found.retired else ""
+
+
 SIGNATURES: Table[Signature] = Table(
     columns=(
         Column("SIGNATURE", lambda each: each.signature_id),
@@ -39,7 +48,7 @@ SIGNATURES: Table[Signature] = Table(
         Column("REFUSED", lambda each: count(each.refused_count), right=True),
         Column("STREAM", lambda each: each.stream_id, grow=True),
     ),
-    note=lambda each: f"{each.headline}{' (retired)' if each.retired else ''}",
+    note=lambda each: f"{each.headline}{_standing(each)}",
     empty="No signatures yet. The loop keeps one for every fix that it promotes.",
 )
 
@@ -92,6 +101,8 @@ async def show(session: Session, *, signature_id: str) -> None:
                 ("refused", count(found.refused_count)),
                 ("steps", count(len(found.program.steps))),
                 ("retired", "yes: it is no longer used" if found.retired else ""),
+                ("merged into", f"{found.merged_into}: its counts hold" if found.merged_into else ""),
+                ("stands for", ", ".join(found.merged_signature_ids)),
                 ("revision", str(found.revision)),
             ),
             session.out.width,
@@ -132,6 +143,25 @@ async def edit(
     if session.out.json:
         return session.out.document(answer)
     return session.out.note(f"Signature {signature_id} is {'retired' if answer.signature.retired else 'in use'}.")
+
+
+@verb(signatures, "merge", 'cta signatures merge sig_A sig_B --actor ann --comment "the same release"')
+@_signature
+@click.argument("others", metavar="OTHER...", nargs=-1, required=True, shell_complete=complete.signatures)
+@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@click.option("--comment", default="", metavar="TEXT", help="Why.")
+async def merge(session: Session, *, signature_id: str, others: tuple[str, ...], actor: str, comment: str) -> None:
+    """Merge signatures that heal alike: from then on they share one standing, that of SIGNATURE."""
+    answer = await session.client.signatures.MergeSignatures(
+        MergeSignaturesRequest(signature_id=signature_id, merged_signature_ids=others, actor=actor, comment=comment)
+    )
+    if session.out.json:
+        return session.out.document(answer)
+    kept = answer.signature
+    return session.out.note(
+        f"Signature {signature_id} stands for {count(len(kept.merged_signature_ids))} more: "
+        f"confirmed {count(kept.confirmed_count)}, refused {count(kept.refused_count)}."
+    )
 
 
 @verb(signatures, "delete", "cta signatures delete sig_... --yes")

@@ -24,4 +24,6 @@ def signature(core: SignatureRecord) -> api.Signature:
         confirmed_count=core.confirmed,
         refused_count=core.refused,
         retired=core.retired,
+        merged_into=core.merged_into,
+        merged_signature_ids=core.merged,
     )

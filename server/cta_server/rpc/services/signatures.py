@@ -89,8 +89,25 @@ class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
         if found is None:
             raise NotFound(Kind.SIGNATURE, request.signature_id)
         await self._decide("delete_signature", actor, found, found.headline)
-        await self._face.archived(self._face.archive.delete_signature, request.signature_id)
+        await self._runtime.memory.forget(found)
         return api.DeleteSignatureResponse()
+
+    async def MergeSignatures(
+        self, request: api.MergeSignaturesRequest, context: Context
+    ) -> api.MergeSignaturesResponse:
+        problems = Problems()
+        actor, comment = problems.audit(request.actor, request.comment)
+        if not request.merged_signature_ids:
+            problems.add("merged_signature_ids", "must name at least one signature")
+        problems.check()
+        found = await self._face.archived(self._face.archive.get_signature, request.signature_id)
+        if found is None:
+            raise NotFound(Kind.SIGNATURE, request.signature_id)
+        await self._runtime.memory.mergeable(request.signature_id, request.merged_signature_ids)
+        why = f"merges {', '.join(request.merged_signature_ids)}" + (f": {comment}" if comment else "")
+        await self._decide("merge_signatures", actor, found, why)
+        kept = await self._runtime.memory.merge(request.signature_id, request.merged_signature_ids)
+        return api.MergeSignaturesResponse(signature=signature(kept))
 
     async def ExportSignatures(
         self,
