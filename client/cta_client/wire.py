@@ -82,6 +82,14 @@ class Wire:
         """Called by the generated stubs for an RPC that streams its answers."""
         return StreamCall(self, lambda on: on.unary_stream(method, request_serializer, response_deserializer, **known))
 
+    def stream_stream(
+        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **known: Any
+    ) -> DialogueCall:
+        """Called by the generated stubs for an RPC in which both sides stream."""
+        return DialogueCall(
+            self, lambda on: on.stream_stream(method, request_serializer, response_deserializer, **known)
+        )
+
 
 class _Bound:
     """A method bound to the channel of the moment."""
@@ -117,15 +125,30 @@ class StreamCall(_Bound):
     async def __call__(self, request: Message, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109 - gRPC's deadline, sent to the server
         """The answers, as they come."""
         call = self._now()(with_request_id(request), timeout=timeout, metadata=self._wire.metadata)
-        try:
-            async for message in call:
-                yield message
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error, self._wire.address) from error
-        except asyncio.CancelledError as error:
-            raise _replaced(error, self._wire.address) from error
-        finally:
-            call.cancel()
+        async for message in _answers(call, self._wire.address):
+            yield message
+
+
+class DialogueCall(_Bound):
+    """An RPC in which both sides stream; raises `ClientError`. Closing the iterator cancels the call."""
+
+    async def __call__(self, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
+        """The answers, as they come, while the requests are sent."""
+        async for message in _answers(self._now()(requests, metadata=self._wire.metadata), self._wire.address):
+            yield message
+
+
+async def _answers(call: Any, address: str) -> AsyncIterator[Any]:
+    """What a call streams."""
+    try:
+        async for message in call:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error, address) from error
+    except asyncio.CancelledError as error:
+        raise _replaced(error, address) from error
+    finally:
+        call.cancel()
 
 
 def _replaced(error: asyncio.CancelledError, address: str) -> BaseException:

@@ -15,6 +15,20 @@ class CanaryFailure(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Prover(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumer's own process that ran a canary's events."""
+
+    worker_id: str
+    consumer: str
+    """The consumer's name for its handler."""
+    version: str = ""
+    """Version of the consumer's code; empty where it names none."""
+    events: int = 0
+    """Events that it answered, drifted and healthy ones."""
+    failed: int = 0
+    """Of the drifted ones: those that its gate or its handler refused."""
+
+
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
     """One canary."""
 
@@ -29,3 +43,7 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
     """None while it runs."""
     needed: int = 0
     failures: tuple[CanaryFailure, ...] = ()
+    proved_by: tuple[Prover, ...] = ()
+    """Workers whose own code saw the events; empty when none did."""
+    unproved: str = ""
+    """Why the consumer's own code, whose word is wanted, gave none; then the verdict is INCONCLUSIVE."""

@@ -27,6 +27,17 @@ class Autonomy(StrEnum):
     """Promotes by itself what is confident enough and passed its canary."""
 
 
+class InConsumer(StrEnum):
+    """Whether a canary also runs in the consumer's own process, where its workers offer that."""
+
+    OFF = "OFF"
+    """Never: the gate, and the server's stages where there are any, decide alone."""
+    WHEN_OFFERED = "WHEN_OFFERED"
+    """When a worker offers it; without one the canary is decided as with OFF."""
+    REQUIRED = "REQUIRED"
+    """Always: without a worker the incident waits for a person, and no time that passes promotes it."""
+
+
 class CanaryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a canary has to show."""
 
@@ -44,6 +55,9 @@ class CanaryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wait_seconds: float = 600.0
     """How long a canary waits for more drifted events before it ends INCONCLUSIVE. Ten minutes: half an event per
     second reaches 299 in that time; slower streams are better served by a person."""
+    in_consumer: InConsumer = InConsumer.WHEN_OFFERED
+    """Whether the consumer's own code has to prove an adapter (OFF, WHEN_OFFERED, REQUIRED). Nothing knows better what
+    the consumer can take, and it costs nothing where nobody offers it."""
 
     def smallest_sample(self) -> int:
         """Drifted events needed for PASS; see `min_events`."""

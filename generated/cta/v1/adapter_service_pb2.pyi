@@ -769,6 +769,7 @@ class Worker(_message.Message):
     WANTED_REVISION_FIELD_NUMBER: _builtins.int
     LAST_TIME_FIELD_NUMBER: _builtins.int
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    OFFERS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Its name."""
     state: Global___WorkerState.ValueType
@@ -787,6 +788,10 @@ class Worker(_message.Message):
     def last_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last heard."""
 
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerOffer]:
+        """Offers of this worker to run canaries in its own process, one a stream."""
+
     def __init__(
         self,
         *,
@@ -797,14 +802,45 @@ class Worker(_message.Message):
         wanted_revision: _builtins.int = ...,
         last_time: _timestamp_pb2.Timestamp | None = ...,
         error_message: _builtins.str = ...,
+        offers: _abc.Iterable[Global___WorkerOffer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_revision", b"applied_revision", "error_message", b"error_message", "last_time", b"last_time", "state", b"state", "stream_ids", b"stream_ids", "wanted_revision", b"wanted_revision", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_revision", b"applied_revision", "error_message", b"error_message", "last_time", b"last_time", "offers", b"offers", "state", b"state", "stream_ids", b"stream_ids", "wanted_revision", b"wanted_revision", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Worker: _TypeAlias = Worker  # noqa: Y015
+
+@_typing.final
+class WorkerOffer(_message.Message):
+    """A worker's offer to run canaries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_ID_FIELD_NUMBER: _builtins.int
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    stream_id: _builtins.str
+    """Stream of the events."""
+    consumer: _builtins.str
+    """The consumer's name for its handler."""
+    version: _builtins.str
+    """Version of the consumer's code; empty where it names none."""
+    def __init__(
+        self,
+        *,
+        stream_id: _builtins.str = ...,
+        consumer: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "stream_id", b"stream_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerOffer: _TypeAlias = WorkerOffer  # noqa: Y015
 
 @_typing.final
 class ListWorkersRequest(_message.Message):

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63ta/v1/canary.proto\x12\x06\x63ta.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x03\n\x06\x43\x61nary\x12\x11\n\tcanary_id\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x12\n\nadapter_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x07verdict\x18\x06 \x01(\x0e\x32\x0f.cta.v1.Verdict\x12\x0f\n\x07reasons\x18\x07 \x03(\t\x12\x15\n\rdrifted_count\x18\x08 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\t \x01(\x05\x12\x15\n\rhealthy_count\x18\n \x01(\x05\x12\x14\n\x0charmed_count\x18\x0b \x01(\x05\x12\x14\n\x0cneeded_count\x18\x0c \x01(\x05\x12\x12\n\nerror_rate\x18\r \x01(\x01\x12\x13\n\x0b\x65rror_bound\x18\x0e \x01(\x01\x12&\n\x03p95\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06parity\x18\x10 \x01(\x08\x12\x13\n\x0bparity_text\x18\x11 \x01(\t\x12+\n\x08\x64uration\x18\x12 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x08\x66\x61ilures\x18\x13 \x03(\x0b\x32\x15.cta.v1.CanaryFailure\">\n\rCanaryFailure\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05*s\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03\x12\x11\n\rVERDICT_ERROR\x10\x04\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63ta/v1/canary.proto\x12\x06\x63ta.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n\x06\x43\x61nary\x12\x11\n\tcanary_id\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x12\n\nadapter_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x07verdict\x18\x06 \x01(\x0e\x32\x0f.cta.v1.Verdict\x12\x0f\n\x07reasons\x18\x07 \x03(\t\x12\x15\n\rdrifted_count\x18\x08 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\t \x01(\x05\x12\x15\n\rhealthy_count\x18\n \x01(\x05\x12\x14\n\x0charmed_count\x18\x0b \x01(\x05\x12\x14\n\x0cneeded_count\x18\x0c \x01(\x05\x12\x12\n\nerror_rate\x18\r \x01(\x01\x12\x13\n\x0b\x65rror_bound\x18\x0e \x01(\x01\x12&\n\x03p95\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06parity\x18\x10 \x01(\x08\x12\x13\n\x0bparity_text\x18\x11 \x01(\t\x12+\n\x08\x64uration\x18\x12 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x08\x66\x61ilures\x18\x13 \x03(\x0b\x32\x15.cta.v1.CanaryFailure\x12\'\n\tproved_by\x18\x14 \x03(\x0b\x32\x14.cta.v1.CanaryProver\x12\x17\n\x0funproved_reason\x18\x15 \x01(\t\"o\n\x0c\x43\x61naryProver\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\x05 \x01(\x05\">\n\rCanaryFailure\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05*s\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03\x12\x11\n\rVERDICT_ERROR\x10\x04\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.canary_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_VERDICT']._serialized_start=666
-  _globals['_VERDICT']._serialized_end=781
+  _globals['_VERDICT']._serialized_start=845
+  _globals['_VERDICT']._serialized_end=960
   _globals['_CANARY']._serialized_start=97
-  _globals['_CANARY']._serialized_end=600
-  _globals['_CANARYFAILURE']._serialized_start=602
-  _globals['_CANARYFAILURE']._serialized_end=664
+  _globals['_CANARY']._serialized_end=666
+  _globals['_CANARYPROVER']._serialized_start=668
+  _globals['_CANARYPROVER']._serialized_end=779
+  _globals['_CANARYFAILURE']._serialized_start=781
+  _globals['_CANARYFAILURE']._serialized_end=843
 # @@protoc_insertion_point(module_scope)

@@ -78,6 +78,8 @@ class Canary(_message.Message):
     PARITY_TEXT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
+    PROVED_BY_FIELD_NUMBER: _builtins.int
+    UNPROVED_REASON_FIELD_NUMBER: _builtins.int
     canary_id: _builtins.str
     """Pattern: ^can_[0-9a-z]{26}$"""
     stream_id: _builtins.str
@@ -106,6 +108,8 @@ class Canary(_message.Message):
     """The healed values belong to the healthy profile."""
     parity_text: _builtins.str
     """What was compared, or what differs."""
+    unproved_reason: _builtins.str
+    """Why the consumer's own code, whose word is wanted, gave none; then the verdict is INCONCLUSIVE."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it started."""
@@ -125,6 +129,10 @@ class Canary(_message.Message):
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___CanaryFailure]:
         """The first failures, by message and number."""
+
+    @_builtins.property
+    def proved_by(self) -> _containers.RepeatedCompositeFieldContainer[Global___CanaryProver]:
+        """Workers whose own code ran the events; empty when none did."""
 
     def __init__(
         self,
@@ -148,14 +156,54 @@ class Canary(_message.Message):
         parity_text: _builtins.str = ...,
         duration: _duration_pb2.Duration | None = ...,
         failures: _abc.Iterable[Global___CanaryFailure] | None = ...,
+        proved_by: _abc.Iterable[Global___CanaryProver] | None = ...,
+        unproved_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "duration", b"duration", "p95", b"p95"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "canary_id", b"canary_id", "create_time", b"create_time", "drifted_count", b"drifted_count", "duration", b"duration", "error_bound", b"error_bound", "error_rate", b"error_rate", "failed_count", b"failed_count", "failures", b"failures", "harmed_count", b"harmed_count", "healthy_count", b"healthy_count", "incident_id", b"incident_id", "needed_count", b"needed_count", "p95", b"p95", "parity", b"parity", "parity_text", b"parity_text", "reasons", b"reasons", "stream_id", b"stream_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "canary_id", b"canary_id", "create_time", b"create_time", "drifted_count", b"drifted_count", "duration", b"duration", "error_bound", b"error_bound", "error_rate", b"error_rate", "failed_count", b"failed_count", "failures", b"failures", "harmed_count", b"harmed_count", "healthy_count", b"healthy_count", "incident_id", b"incident_id", "needed_count", b"needed_count", "p95", b"p95", "parity", b"parity", "parity_text", b"parity_text", "proved_by", b"proved_by", "reasons", b"reasons", "stream_id", b"stream_id", "unproved_reason", b"unproved_reason", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Canary: _TypeAlias = Canary  # noqa: Y015
+
+@_typing.final
+class CanaryProver(_message.Message):
+    """A consumer's own process that ran a canary's events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    worker_id: _builtins.str
+    """The worker."""
+    consumer: _builtins.str
+    """The consumer's name for its handler."""
+    version: _builtins.str
+    """Version of the consumer's code; empty where it names none."""
+    event_count: _builtins.int
+    """Events that it answered, drifted and healthy ones."""
+    failed_count: _builtins.int
+    """Of the drifted ones: those that its gate or its handler refused."""
+    def __init__(
+        self,
+        *,
+        worker_id: _builtins.str = ...,
+        consumer: _builtins.str = ...,
+        version: _builtins.str = ...,
+        event_count: _builtins.int = ...,
+        failed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "event_count", b"event_count", "failed_count", b"failed_count", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CanaryProver: _TypeAlias = CanaryProver  # noqa: Y015
 
 @_typing.final
 class CanaryFailure(_message.Message):

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from cta.v1 import canary_pb2 as cta_dot_v1_dot_canary__pb2
+from cta.v1 import canary_task_pb2 as cta_dot_v1_dot_canary__task__pb2
+from cta.v1 import watch_pb2 as cta_dot_v1_dot_watch__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/canary_service.proto\x12\x06\x63ta.v1\x1a\x13\x63ta/v1/canary.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x10RunCanaryRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"d\n\x11RunCanaryResponse\x12\x1e\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x0e.cta.v1.Canary\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x10GetCanaryRequest\x12\x11\n\tcanary_id\x18\x01 \x01(\t\"3\n\x11GetCanaryResponse\x12\x1e\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x0e.cta.v1.Canary\"c\n\x13ListCanariesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Q\n\x14ListCanariesResponse\x12 \n\x08\x63\x61naries\x18\x01 \x03(\x0b\x32\x0e.cta.v1.Canary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe0\x01\n\rCanaryService\x12\x42\n\tRunCanary\x12\x18.cta.v1.RunCanaryRequest\x1a\x19.cta.v1.RunCanaryResponse0\x01\x12@\n\tGetCanary\x12\x18.cta.v1.GetCanaryRequest\x1a\x19.cta.v1.GetCanaryResponse\x12I\n\x0cListCanaries\x12\x1b.cta.v1.ListCanariesRequest\x1a\x1c.cta.v1.ListCanariesResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/canary_service.proto\x12\x06\x63ta.v1\x1a\x13\x63ta/v1/canary.proto\x1a\x18\x63ta/v1/canary_task.proto\x1a\x12\x63ta/v1/watch.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x10RunCanaryRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\"d\n\x11RunCanaryResponse\x12\x1e\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x0e.cta.v1.Canary\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x10GetCanaryRequest\x12\x11\n\tcanary_id\x18\x01 \x01(\t\"3\n\x11GetCanaryResponse\x12\x1e\n\x06\x63\x61nary\x18\x01 \x01(\x0b\x32\x0e.cta.v1.Canary\"c\n\x13ListCanariesRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Q\n\x14ListCanariesResponse\x12 \n\x08\x63\x61naries\x18\x01 \x03(\x0b\x32\x0e.cta.v1.Canary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc6\x01\n\x14OfferCanariesRequest\x12$\n\x05offer\x18\x01 \x01(\x0b\x32\x13.cta.v1.CanaryOfferH\x00\x12(\n\x07\x61nswers\x18\x02 \x01(\x0b\x32\x15.cta.v1.CanaryAnswersH\x00\x12,\n\theartbeat\x18\x03 \x01(\x0b\x32\x17.cta.v1.CanaryHeartbeatH\x00\x12(\n\x07refusal\x18\x04 \x01(\x0b\x32\x15.cta.v1.CanaryRefusalH\x00\x42\x06\n\x04said\"\xee\x01\n\x15OfferCanariesResponse\x12/\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04task\x18\x02 \x01(\x0b\x32\x12.cta.v1.CanaryTaskH\x00\x12&\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x14.cta.v1.CanaryCancelH\x00\x12&\n\x06notice\x18\x04 \x01(\x0b\x32\x14.cta.v1.CanaryNoticeH\x00\x12(\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x12.cta.v1.CheckpointH\x00\x42\x06\n\x04told2\xb2\x02\n\rCanaryService\x12\x42\n\tRunCanary\x12\x18.cta.v1.RunCanaryRequest\x1a\x19.cta.v1.RunCanaryResponse0\x01\x12@\n\tGetCanary\x12\x18.cta.v1.GetCanaryRequest\x1a\x19.cta.v1.GetCanaryResponse\x12I\n\x0cListCanaries\x12\x1b.cta.v1.ListCanariesRequest\x1a\x1c.cta.v1.ListCanariesResponse\x12P\n\rOfferCanaries\x12\x1c.cta.v1.OfferCanariesRequest\x1a\x1d.cta.v1.OfferCanariesResponse(\x01\x30\x01\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +36,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.canary_service_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_RUNCANARYREQUEST']._serialized_start=93
-  _globals['_RUNCANARYREQUEST']._serialized_end=131
-  _globals['_RUNCANARYRESPONSE']._serialized_start=133
-  _globals['_RUNCANARYRESPONSE']._serialized_end=233
-  _globals['_GETCANARYREQUEST']._serialized_start=235
-  _globals['_GETCANARYREQUEST']._serialized_end=272
-  _globals['_GETCANARYRESPONSE']._serialized_start=274
-  _globals['_GETCANARYRESPONSE']._serialized_end=325
-  _globals['_LISTCANARIESREQUEST']._serialized_start=327
-  _globals['_LISTCANARIESREQUEST']._serialized_end=426
-  _globals['_LISTCANARIESRESPONSE']._serialized_start=428
-  _globals['_LISTCANARIESRESPONSE']._serialized_end=509
-  _globals['_CANARYSERVICE']._serialized_start=512
-  _globals['_CANARYSERVICE']._serialized_end=736
+  _globals['_RUNCANARYREQUEST']._serialized_start=139
+  _globals['_RUNCANARYREQUEST']._serialized_end=177
+  _globals['_RUNCANARYRESPONSE']._serialized_start=179
+  _globals['_RUNCANARYRESPONSE']._serialized_end=279
+  _globals['_GETCANARYREQUEST']._serialized_start=281
+  _globals['_GETCANARYREQUEST']._serialized_end=318
+  _globals['_GETCANARYRESPONSE']._serialized_start=320
+  _globals['_GETCANARYRESPONSE']._serialized_end=371
+  _globals['_LISTCANARIESREQUEST']._serialized_start=373
+  _globals['_LISTCANARIESREQUEST']._serialized_end=472
+  _globals['_LISTCANARIESRESPONSE']._serialized_start=474
+  _globals['_LISTCANARIESRESPONSE']._serialized_end=555
+  _globals['_OFFERCANARIESREQUEST']._serialized_start=558
+  _globals['_OFFERCANARIESREQUEST']._serialized_end=756
+  _globals['_OFFERCANARIESRESPONSE']._serialized_start=759
+  _globals['_OFFERCANARIESRESPONSE']._serialized_end=997
+  _globals['_CANARYSERVICE']._serialized_start=1000
+  _globals['_CANARYSERVICE']._serialized_end=1306
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,8 @@ isort:skip_file
 
 from collections import abc as _abc
 from cta.v1 import canary_pb2 as _canary_pb2
+from cta.v1 import canary_task_pb2 as _canary_task_pb2
+from cta.v1 import watch_pb2 as _watch_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -179,3 +181,97 @@ class ListCanariesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCanariesResponse: _TypeAlias = ListCanariesResponse  # noqa: Y015
+
+@_typing.final
+class OfferCanariesRequest(_message.Message):
+    """One message of a worker in OfferCanaries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFER_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def offer(self) -> _canary_task_pb2.CanaryOffer:
+        """Who it is. The first message, and only that."""
+
+    @_builtins.property
+    def answers(self) -> _canary_task_pb2.CanaryAnswers:
+        """What became of some events of its task."""
+
+    @_builtins.property
+    def heartbeat(self) -> _canary_task_pb2.CanaryHeartbeat:
+        """It lives, and works on its task if it has one."""
+
+    @_builtins.property
+    def refusal(self) -> _canary_task_pb2.CanaryRefusal:
+        """It cannot run the task that it was sent."""
+
+    def __init__(
+        self,
+        *,
+        offer: _canary_task_pb2.CanaryOffer | None = ...,
+        answers: _canary_task_pb2.CanaryAnswers | None = ...,
+        heartbeat: _canary_task_pb2.CanaryHeartbeat | None = ...,
+        refusal: _canary_task_pb2.CanaryRefusal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["offer", "answers", "heartbeat", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_said: _TypeAlias = _typing.Literal["said", b"said"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_said) -> _WhichOneofReturnType_said | None: ...
+
+Global___OfferCanariesRequest: _TypeAlias = OfferCanariesRequest  # noqa: Y015
+
+@_typing.final
+class OfferCanariesResponse(_message.Message):
+    """One message of the server in OfferCanaries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    CANCEL_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock."""
+
+    @_builtins.property
+    def task(self) -> _canary_task_pb2.CanaryTask:
+        """Events to run. The worker has no other task when it comes."""
+
+    @_builtins.property
+    def cancel(self) -> _canary_task_pb2.CanaryCancel:
+        """Stop: answers of this lease no longer count."""
+
+    @_builtins.property
+    def notice(self) -> _canary_task_pb2.CanaryNotice:
+        """What was said and not counted."""
+
+    @_builtins.property
+    def checkpoint(self) -> _watch_pb2.Checkpoint:
+        """The server is there. The first one, at once, says that the offer is taken; then at least every second."""
+
+    def __init__(
+        self,
+        *,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+        task: _canary_task_pb2.CanaryTask | None = ...,
+        cancel: _canary_task_pb2.CanaryCancel | None = ...,
+        notice: _canary_task_pb2.CanaryNotice | None = ...,
+        checkpoint: _watch_pb2.Checkpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "checkpoint", b"checkpoint", "notice", b"notice", "server_time", b"server_time", "task", b"task", "told", b"told"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "checkpoint", b"checkpoint", "notice", b"notice", "server_time", b"server_time", "task", b"task", "told", b"told"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_told: _TypeAlias = _typing.Literal["task", "cancel", "notice", "checkpoint"]  # noqa: Y015
+    _WhichOneofArgType_told: _TypeAlias = _typing.Literal["told", b"told"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_told) -> _WhichOneofReturnType_told | None: ...
+
+Global___OfferCanariesResponse: _TypeAlias = OfferCanariesResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class CanaryServiceStub(object):
                 request_serializer=cta_dot_v1_dot_canary__service__pb2.ListCanariesRequest.SerializeToString,
                 response_deserializer=cta_dot_v1_dot_canary__service__pb2.ListCanariesResponse.FromString,
                 _registered_method=True)
+        self.OfferCanaries = channel.stream_stream(
+                '/cta.v1.CanaryService/OfferCanaries',
+                request_serializer=cta_dot_v1_dot_canary__service__pb2.OfferCanariesRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_canary__service__pb2.OfferCanariesResponse.FromString,
+                _registered_method=True)
 
 
 class CanaryServiceServicer(object):
@@ -80,6 +85,21 @@ class CanaryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OfferCanaries(self, request_iterator, context):
+        """Offers to run canaries in the caller's own process, with the consumer's own code.
+
+        The caller's first message is its offer. It is then sent a task at a time, answers each event, and sends a heartbeat
+        at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
+        three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
+        once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
+        notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
+        Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
+        with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CanaryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +117,11 @@ def add_CanaryServiceServicer_to_server(servicer, server):
                     servicer.ListCanaries,
                     request_deserializer=cta_dot_v1_dot_canary__service__pb2.ListCanariesRequest.FromString,
                     response_serializer=cta_dot_v1_dot_canary__service__pb2.ListCanariesResponse.SerializeToString,
+            ),
+            'OfferCanaries': grpc.stream_stream_rpc_method_handler(
+                    servicer.OfferCanaries,
+                    request_deserializer=cta_dot_v1_dot_canary__service__pb2.OfferCanariesRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_canary__service__pb2.OfferCanariesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +206,33 @@ class CanaryService(object):
             '/cta.v1.CanaryService/ListCanaries',
             cta_dot_v1_dot_canary__service__pb2.ListCanariesRequest.SerializeToString,
             cta_dot_v1_dot_canary__service__pb2.ListCanariesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OfferCanaries(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/cta.v1.CanaryService/OfferCanaries',
+            cta_dot_v1_dot_canary__service__pb2.OfferCanariesRequest.SerializeToString,
+            cta_dot_v1_dot_canary__service__pb2.OfferCanariesResponse.FromString,
             options,
             channel_credentials,
             insecure,

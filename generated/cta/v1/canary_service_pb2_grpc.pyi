@@ -43,6 +43,17 @@ class CanaryServiceStub:
     """Returns one canary. Fails with NOT_FOUND (CANARY_NOT_FOUND)."""
     ListCanaries: _grpc.UnaryUnaryMultiCallable[_canary_service_pb2.ListCanariesRequest, _canary_service_pb2.ListCanariesResponse]
     """Lists canaries, newest first. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+    OfferCanaries: _grpc.StreamStreamMultiCallable[_canary_service_pb2.OfferCanariesRequest, _canary_service_pb2.OfferCanariesResponse]
+    """Offers to run canaries in the caller's own process, with the consumer's own code.
+
+    The caller's first message is its offer. It is then sent a task at a time, answers each event, and sends a heartbeat
+    at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
+    three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
+    once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
+    notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
+    Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
+    with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+    """
 
 @_typing.type_check_only
 class CanaryServiceAsyncStub(CanaryServiceStub):
@@ -59,6 +70,17 @@ class CanaryServiceAsyncStub(CanaryServiceStub):
     """Returns one canary. Fails with NOT_FOUND (CANARY_NOT_FOUND)."""
     ListCanaries: _aio.UnaryUnaryMultiCallable[_canary_service_pb2.ListCanariesRequest, _canary_service_pb2.ListCanariesResponse]  # type: ignore[assignment]
     """Lists canaries, newest first. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+    OfferCanaries: _aio.StreamStreamMultiCallable[_canary_service_pb2.OfferCanariesRequest, _canary_service_pb2.OfferCanariesResponse]  # type: ignore[assignment]
+    """Offers to run canaries in the caller's own process, with the consumer's own code.
+
+    The caller's first message is its offer. It is then sent a task at a time, answers each event, and sends a heartbeat
+    at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
+    three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
+    once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
+    notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
+    Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
+    with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+    """
 
 class CanaryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Canaries: an adapter tried on recorded events before anything depends on it."""
@@ -90,5 +112,22 @@ class CanaryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_canary_service_pb2.ListCanariesResponse, _abc.Awaitable[_canary_service_pb2.ListCanariesResponse]]:
         """Lists canaries, newest first. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+
+    @_abc_1.abstractmethod
+    def OfferCanaries(
+        self,
+        request_iterator: _MaybeAsyncIterator[_canary_service_pb2.OfferCanariesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_canary_service_pb2.OfferCanariesResponse], _abc.AsyncIterator[_canary_service_pb2.OfferCanariesResponse]]:
+        """Offers to run canaries in the caller's own process, with the consumer's own code.
+
+        The caller's first message is its offer. It is then sent a task at a time, answers each event, and sends a heartbeat
+        at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
+        three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
+        once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
+        notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
+        Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
+        with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+        """
 
 def add_CanaryServiceServicer_to_server(servicer: CanaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -53,6 +53,34 @@ AUTONOMY_AUTONOMOUS: Autonomy.ValueType  # 4
 """Promotes by itself what is confident enough and passed its canary."""
 Global___Autonomy: _TypeAlias = Autonomy  # noqa: Y015
 
+class _CanaryInConsumer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CanaryInConsumerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CanaryInConsumer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CANARY_IN_CONSUMER_UNSPECIFIED: _CanaryInConsumer.ValueType  # 0
+    """Takes the server's default."""
+    CANARY_IN_CONSUMER_OFF: _CanaryInConsumer.ValueType  # 1
+    """Never: the gate, and the server's stages where there are any, decide alone."""
+    CANARY_IN_CONSUMER_WHEN_OFFERED: _CanaryInConsumer.ValueType  # 2
+    """When a worker offers it."""
+    CANARY_IN_CONSUMER_REQUIRED: _CanaryInConsumer.ValueType  # 3
+    """Always: without a worker the incident waits for a person."""
+
+class CanaryInConsumer(_CanaryInConsumer, metaclass=_CanaryInConsumerEnumTypeWrapper):
+    """Whether a canary also runs in the consumer's own process. Clients must tolerate new values."""
+
+CANARY_IN_CONSUMER_UNSPECIFIED: CanaryInConsumer.ValueType  # 0
+"""Takes the server's default."""
+CANARY_IN_CONSUMER_OFF: CanaryInConsumer.ValueType  # 1
+"""Never: the gate, and the server's stages where there are any, decide alone."""
+CANARY_IN_CONSUMER_WHEN_OFFERED: CanaryInConsumer.ValueType  # 2
+"""When a worker offers it."""
+CANARY_IN_CONSUMER_REQUIRED: CanaryInConsumer.ValueType  # 3
+"""Always: without a worker the incident waits for a person."""
+Global___CanaryInConsumer: _TypeAlias = CanaryInConsumer  # noqa: Y015
+
 class _StreamState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -97,6 +125,7 @@ class CanaryPolicy(_message.Message):
     MIN_EVENTS_FIELD_NUMBER: _builtins.int
     MAX_EVENTS_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
+    IN_CONSUMER_FIELD_NUMBER: _builtins.int
     max_error_rate: _builtins.float
     """Share of drifted events that may fail, as an upper bound at `sureness`. Default 0.01."""
     sureness: _builtins.float
@@ -105,6 +134,8 @@ class CanaryPolicy(_message.Message):
     """Drifted events needed before PASS; 0 derives the least number that carries the claim (299 by default)."""
     max_events: _builtins.int
     """Recorded events replayed at most. Default 1000."""
+    in_consumer: Global___CanaryInConsumer.ValueType
+    """Whether the consumer's own code has to prove an adapter. Default WHEN_OFFERED."""
     @_builtins.property
     def max_p95(self) -> _duration_pb2.Duration:
         """Highest p95 of one event's way through gate and stages. Default 500 ms."""
@@ -122,10 +153,11 @@ class CanaryPolicy(_message.Message):
         min_events: _builtins.int | None = ...,
         max_events: _builtins.int | None = ...,
         wait: _duration_pb2.Duration | None = ...,
+        in_consumer: Global___CanaryInConsumer.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_error_rate", b"_max_error_rate", "_max_events", b"_max_events", "_min_events", b"_min_events", "_sureness", b"_sureness", "max_error_rate", b"max_error_rate", "max_events", b"max_events", "max_p95", b"max_p95", "min_events", b"min_events", "sureness", b"sureness", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_error_rate", b"_max_error_rate", "_max_events", b"_max_events", "_min_events", b"_min_events", "_sureness", b"_sureness", "max_error_rate", b"max_error_rate", "max_events", b"max_events", "max_p95", b"max_p95", "min_events", b"min_events", "sureness", b"sureness", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_error_rate", b"_max_error_rate", "_max_events", b"_max_events", "_min_events", b"_min_events", "_sureness", b"_sureness", "in_consumer", b"in_consumer", "max_error_rate", b"max_error_rate", "max_events", b"max_events", "max_p95", b"max_p95", "min_events", b"min_events", "sureness", b"sureness", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_error_rate: _TypeAlias = _typing.Literal["max_error_rate"]  # noqa: Y015
     _WhichOneofArgType__max_error_rate: _TypeAlias = _typing.Literal["_max_error_rate", b"_max_error_rate"]  # noqa: Y015

@@ -11,12 +11,13 @@ import msgspec
 
 from cta.v1 import stream_pb2 as api
 from cta_core.profile import FieldProfile, Profile
-from cta_core.stream import Autonomy, CanaryPolicy, Policy, Stream
+from cta_core.stream import Autonomy, CanaryPolicy, InConsumer, Policy, Stream
 from cta_server.rpc.convert.problems import MAX_TEXT, Problems
 from cta_server.rpc.convert.scalars import duration, milliseconds_of, timestamp
 from cta_server.rpc.convert.words import Words
 
 AUTONOMY: Final = Words(api.Autonomy, Autonomy)
+IN_CONSUMER: Final = Words(api.CanaryInConsumer, InConsumer)
 STREAM_STATE: Final = {name.removeprefix("STREAM_STATE_"): number for name, number in api.StreamState.items()}
 """Number in messages of each word that the runtime has for a stream's state."""
 
@@ -66,7 +67,8 @@ def _written(core: Policy | CanaryPolicy, name: str) -> Any:
     if name in _SPANS:
         own, unit = _SPANS[name]
         return duration(getattr(core, own) * unit)
-    return getattr(core, name)
+    value = getattr(core, name)
+    return IN_CONSUMER.numbers[value] if isinstance(value, InConsumer) else value
 
 
 def policy_of(message: api.Policy, defaults: Policy, field: str, problems: Problems) -> Policy:
@@ -75,7 +77,10 @@ def policy_of(message: api.Policy, defaults: Policy, field: str, problems: Probl
     read = _read(message, [name for name in _POLICY if "autonomy" not in name and name != "canary"], field, problems)
     for name in ("autonomy", "silent_autonomy"):
         read[name] = AUTONOMY.word(getattr(message, name), f"{field}.{name}", problems, getattr(defaults, name))
-    canary = _read(message.canary, _CANARY, f"{field}.canary", problems)
+    canary = _read(message.canary, [name for name in _CANARY if name != "in_consumer"], f"{field}.canary", problems)
+    canary["in_consumer"] = IN_CONSUMER.word(
+        message.canary.in_consumer, f"{field}.canary.in_consumer", problems, defaults.canary.in_consumer
+    )
     if problems.count > before:
         return defaults
     made = msgspec.structs.replace(defaults, **read, canary=msgspec.structs.replace(defaults.canary, **canary))
