@@ -11,7 +11,8 @@ import array
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cta_core.contract import Contract
@@ -39,31 +40,62 @@ _WEIGHTS = {
 flat). The ratio of magnitudes says most, since it tells units apart."""
 
 
-def look(healthy: Profile, drifted: Sequence[dict[str, Any]], contract: Contract | None) -> Look:
+Meaning = Callable[[str], Sequence[float]]
+"""A model of word meanings: words with spaces between them to a unit vector of any one length, empty for words that it
+does not know. Where there is none, words count by their letters."""
+
+
+def look(
+    healthy: Profile, drifted: Sequence[dict[str, Any]], contract: Contract | None, meaning: Meaning | None = None
+) -> Look:
     """What the drifted events look like against healthy ones."""
     here = Profile.of(drifted)
     rules = _broken(drifted, contract)
     traits = traits_of(healthy, here)
-    return Look(fingerprint=_key(healthy, here, rules), embedding=embedding(traits, rules), traits=traits)
+    return Look(fingerprint=_key(healthy, here, rules), embedding=embedding(traits, rules, meaning), traits=traits)
 
 
-def embedding(traits: Sequence[Trait], rules: Iterable[str] = ()) -> tuple[float, ...]:
+def embedding(traits: Sequence[Trait], rules: Iterable[str] = (), meaning: Meaning | None = None) -> tuple[float, ...]:
     """An incident as a unit vector: feature-hashed changes, structure before names.
+
+    A model of meanings takes the place of the names' letters, with the same weight, and of nothing else: names never
+    decide, and vectors with and without it stay comparable in all the rest.
 
     Args:
         traits: The fields that are not as they were.
         rules: Broken rules, each `path rule`.
+        meaning: A model of word meanings, None for letters alone.
     """
     vector = [0.0] * DIMENSIONS
+    for trait in traits:
+        words = name_of(trait.path).leaf
+        meant = meaning(" ".join(words)) if meaning is not None else ()
+        for number, part in enumerate(meant):
+            # As long as the words would be by their letters.
+            _add(vector, f"meaning={number}", part * _WEIGHTS["name"] * math.sqrt(len(words)))
+        for word in words if not len(meant) else ():
+            _add(vector, f"name={word}", _WEIGHTS["name"])
     for feature, text in _features(traits, rules):
-        digest = hashlib.blake2b(f"{feature}={text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        place = int.from_bytes(digest[:4], "big") % DIMENSIONS
-        vector[place] += _WEIGHTS[feature] * (1.0 if digest[4] & 1 else -1.0)
+        _add(vector, f"{feature}={text}", _WEIGHTS[feature])
     length = math.sqrt(sum(value * value for value in vector))
     if not length:
         return ()
     # Single precision, as the stores keep it: what comes back is what was put.
     return tuple(array.array("f", [value / length for value in vector]))
+
+
+def _add(vector: list[float], feature: str, weight: float) -> None:
+    """Feature hashing: a feature has a place and a sign that follow from its text, so inner products keep their
+    expectation.
+    """
+    place, sign = _place(feature)
+    vector[place] += sign * weight
+
+
+@lru_cache(maxsize=8192)
+def _place(feature: str) -> tuple[int, float]:
+    digest = hashlib.blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest[:4], "big") % DIMENSIONS, 1.0 if digest[4] & 1 else -1.0
 
 
 def likeness(one: Sequence[float], two: Sequence[float]) -> float:
@@ -78,8 +110,6 @@ def _features(traits: Sequence[Trait], rules: Iterable[str]) -> Iterable[tuple[s
     new = [trait for trait in traits if trait.place is Place.NEW]
     for trait in traits:
         before, after = trait.before, trait.after
-        for word in name_of(trait.path).leaf:
-            yield "name", word
         if before is not None and after is not None:
             yield "changed", f"{_kind(before)} {_kind(after)}"
             yield from _ratio(before, after)

@@ -13,6 +13,7 @@ import structlog
 
 from cta_server.config import Configuration, ConsumerSettings, StoreSettings
 from cta_server.rpc.server import build_server
+from cta_server.runtime import meanings
 from cta_server.runtime.adviser import Adviser
 from cta_server.runtime.ports import Archive
 from cta_server.runtime.runtime import Runtime
@@ -29,6 +30,7 @@ def build_runtime(configuration: Configuration) -> Runtime:
     """The runtime over the store that the configuration names. Raises `StoreError` or `InvalidInput`."""
     settings = configuration.settings
     consumers = {name: consumer_spec(name, consumer) for name, consumer in settings.consumers.items()}
+    meanings.check(settings.memory.word_vectors)
     folder = Path(settings.store.path)
     folder.mkdir(parents=True, exist_ok=True)
     journal = open_journal(folder / "journal.db")
@@ -40,7 +42,14 @@ def build_runtime(configuration: Configuration) -> Runtime:
     storage = Storage(journal, archive)
     sources = Path(settings.sources.folder) if settings.sources.folder else None
     adviser = Adviser(settings.adviser) if settings.adviser.url else None
-    return Runtime(storage=storage, consumers=consumers, sources_folder=sources, clock=time.time, adviser=adviser)
+    return Runtime(
+        storage=storage,
+        consumers=consumers,
+        sources_folder=sources,
+        clock=time.time,
+        adviser=adviser,
+        word_vectors=settings.memory.word_vectors,
+    )
 
 
 def open_configured_archive(store: StoreSettings) -> Archive:

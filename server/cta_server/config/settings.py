@@ -122,6 +122,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """TestAdapter and LearnBaseline. Each takes some milliseconds of the event loop."""
     canaries: int = 4
     """RunCanary. Each replays up to 1,000 events through the consumer's one worker process."""
+    offers: int = 256
+    """OfferCanaries. Each is a worker that costs a message a second; as many as watches of adapters fit beside them."""
     fixes: int = 64
     """ApplyFix. It mostly waits; as many as there are people."""
     watches: int = 256
@@ -150,6 +152,15 @@ class AdviserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             yield Violation("adviser.model", "name the model that the endpoint is asked for")
         if not 0 < self.timeout_seconds <= 120:
             yield Violation("adviser.timeout_seconds", "must lie between 0 and 120")
+
+
+class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The memory of healed incidents."""
+
+    word_vectors: str = ""
+    """Folder of a static model of word meanings in model2vec's format (`config.json`, `model.safetensors`,
+    `tokenizer.json`); empty: names count by their letters. Needs `pip install 'cta-act[semantic]'`. Nothing is
+    downloaded."""
 
 
 def _is_address(text: str) -> bool:
@@ -184,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
     adviser: AdviserSettings = AdviserSettings()
+    memory: MemorySettings = MemorySettings()
 
     def problems(self) -> Iterator[Violation]:
         """What is wrong with the values, by key."""

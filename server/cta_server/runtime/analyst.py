@@ -55,15 +55,23 @@ class Analyst:
     """Runs analyses."""
 
     def __init__(
-        self, *, storage: Storage, gates: Gates, samples: Samples, ids: Ids, clock: Callable[[], float]
+        self,
+        *,
+        storage: Storage,
+        gates: Gates,
+        samples: Samples,
+        ids: Ids,
+        clock: Callable[[], float],
+        word_vectors: str = "",
     ) -> None:
         self._storage, self._gates, self._samples = storage, gates, samples
         self._ids, self._clock = ids, clock
+        self._word_vectors = word_vectors
         self._pool: ProcessPoolExecutor | None = None
 
     async def start(self) -> None:
         """Starts the process and waits until it has loaded what it needs."""
-        await self._call(diagnostics.warm)
+        await self._call(diagnostics.warm, self._word_vectors)
 
     async def close(self) -> None:
         """Ends the process."""
@@ -80,7 +88,9 @@ class Analyst:
 
     async def look(self, stream: Stream, baseline: Sequence[bytes], drifted: Sequence[bytes]) -> Look:
         """What the drifted events look like."""
-        encoded = await self._call(diagnostics.look, list(baseline), list(drifted), stream.contract or stream.learned)
+        encoded = await self._call(
+            diagnostics.look, list(baseline), list(drifted), stream.contract or stream.learned, self._word_vectors
+        )
         return msgspec.json.decode(encoded, type=Look)
 
     async def diagnose(

@@ -28,6 +28,7 @@ from cta_core.event import decode
 from cta_core.path import parse
 from cta_core.profile import Profile
 from cta_core.run import TraceEvent
+from cta_server.runtime.meanings import meaning_of
 
 Events = list[dict[str, Any]]
 
@@ -51,8 +52,9 @@ def _end_with(sentinel: int) -> None:
     os._exit(0)
 
 
-def warm() -> bool:
+def warm(word_vectors: str = "") -> bool:
     """Loads everything that an analysis needs, so that the first one is as fast as the next."""
+    meaning_of(word_vectors)
     healthy = [b'{"a":%d,"b":"x%d","c":%d.5}' % (i, i % 7, i % 40) for i in range(60)]
     drifted = [b'{"aa":%d,"b":"x%d","c":%d.5}' % (i, i % 7, i % 40) for i in range(60, 120)]
     diagnose(healthy, drifted, b"", b"[]")
@@ -66,10 +68,11 @@ def prepare(baseline: Sequence[bytes]) -> bool:
     return True
 
 
-def look(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes) -> bytes:
-    """What the drifted events look like, as JSON."""
+def look(baseline: Sequence[bytes], drifted: Sequence[bytes], schema: bytes, word_vectors: str = "") -> bytes:
+    """What the drifted events look like, as JSON; `word_vectors` is the folder of a model of meanings, or empty."""
     sample = _usable(spread(drifted, FINGERPRINT_SAMPLE))
-    return msgspec.json.encode(signature.look(_profile(tuple(baseline)), sample, _contract(schema)))
+    meaning = meaning_of(word_vectors)
+    return msgspec.json.encode(signature.look(_profile(tuple(baseline)), sample, _contract(schema), meaning))
 
 
 def diagnose(

@@ -29,7 +29,9 @@ from cta_server.runtime.incidents import Incidents
 from cta_server.runtime.intake import Intake
 from cta_server.runtime.investigation import Investigation
 from cta_server.runtime.memory import Memory
+from cta_server.runtime.offers import Offers
 from cta_server.runtime.progress import Progress
+from cta_server.runtime.proving import Proving
 from cta_server.runtime.redriver import Redriver
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.silent import SilentWatch
@@ -56,6 +58,7 @@ class Runtime:
         sources_folder: Path | None,
         clock: Callable[[], float],
         adviser: Adviser | None = None,
+        word_vectors: str = "",
     ) -> None:
         self.storage, self.clock = storage, clock
         self.draining = asyncio.Event()
@@ -81,14 +84,24 @@ class Runtime:
             stages=self.stages,
             clock=clock,
         )
-        self.analyst = Analyst(storage=storage, gates=self.gates, samples=self.samples, ids=self.ids, clock=clock)
+        self.analyst = Analyst(
+            storage=storage,
+            gates=self.gates,
+            samples=self.samples,
+            ids=self.ids,
+            clock=clock,
+            word_vectors=word_vectors,
+        )
         self.memory = Memory(storage=storage, ids=self.ids, clock=clock)
+        self.offers = Offers(storage)
+        self.proving = Proving(offers=self.offers, ids=self.ids, halted=self._halted)
         self.canaries = Canaries(
             storage=storage,
             gates=self.gates,
             samples=self.samples,
             analyst=self.analyst,
             stages=self.stages,
+            proving=self.proving,
             ids=self.ids,
             clock=clock,
         )
@@ -190,6 +203,7 @@ class Runtime:
         self.hub.revisions.raise_to(await self.storage.journaled(journal.revision))
         self.hub.deliveries.raise_to(await self.storage.journaled(journal.delivery_position))
         await self.system.load()
+        await self.offers.load()
         await asyncio.gather(self.stages.start(), self.analyst.start())
         await self._load_streams()
         resumed = await self.healer.recover()
