@@ -21,12 +21,18 @@ POINTS: Final = (
     "redrive.before_deliver",
     "redrive.after_deliver",
 )
+TRACE_POINTS: Final = (
+    "traces.after_pieces",
+    "traces.before_run",
+    "traces.after_run",
+)
+"""Points on the way from spans to runs, which the loop's own story never passes."""
 
 _name, _, _count = os.environ.get("CTA_FAULT_POINT", "").partition(":")
 _left = [int(_count or 1)]
 
-if _name and _name not in POINTS:
-    raise ValueError(f"CTA_FAULT_POINT names {_name!r}; known are {', '.join(POINTS)}")
+if _name and _name not in (*POINTS, *TRACE_POINTS):
+    raise ValueError(f"CTA_FAULT_POINT names {_name!r}; known are {', '.join((*POINTS, *TRACE_POINTS))}")
 
 
 def hit(point: str) -> None:

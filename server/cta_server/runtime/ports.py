@@ -10,6 +10,7 @@ the next value inside the transaction that changes it, so that a reader who know
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -75,6 +76,44 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     new: int
     """Events that are held now and were not known before; a known (stream, event id) is left as it is."""
     last_position: int
+
+
+class KeptPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """What a span or a log record brought to a trace, until its run is written."""
+
+    stream_id: str
+    trace_id: str
+    span_id: str
+    part: str
+    """Empty for the span itself; tells log records of one span apart."""
+    root: bool
+    body: bytes
+
+
+class Taken(StrEnum):
+    """What became of a piece."""
+
+    NEW = "NEW"
+    KNOWN = "KNOWN"
+    """It is there already: it was sent again."""
+    LATE = "LATE"
+    """The run of its trace is made; it is not kept."""
+    FULL = "FULL"
+    """Its trace has as many as it may; it is not kept."""
+
+
+class OpenTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A trace whose run is not in the archive yet."""
+
+    stream_id: str
+    trace_id: str
+    last_time: float
+    """When its last piece came, by the server's clock."""
+    root: bool
+    """The span above all others has come."""
+    bytes: int
+    run_id: str = ""
+    """Set once it is closed."""
 
 
 class StaleRevision(Exception):
@@ -253,6 +292,23 @@ class Journal(Protocol):
 
     def list_decisions(self, *, stream_id: str = "", before: int = 0, limit: int = 50) -> list[DecisionEntry]:
         """By position, descending; `before` 0 starts at the newest."""
+        ...
+
+    # traces on their way to a run
+    def put_pieces(self, pieces: Sequence[KeptPiece], *, now: float, most: int) -> list[Taken]:
+        """Keeps pieces, durably before it returns; says of each what became of it."""
+        ...
+
+    def open_traces(self) -> list[OpenTrace]:
+        """All whose run is not in the archive yet, the oldest first."""
+        ...
+
+    def close_trace(self, stream_id: str, trace_id: str, *, run_id: str) -> tuple[str, list[bytes]]:
+        """Closes a trace to newcomers; gives the id of its run, which a former call may have chosen, and its pieces."""
+        ...
+
+    def empty_trace(self, stream_id: str, trace_id: str, *, now: float, forget_before: float) -> None:
+        """The run is in the archive: only the ids stay, and go when they are older than `forget_before`."""
         ...
 
     def setting(self, name: str) -> str | None: ...

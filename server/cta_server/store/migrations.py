@@ -14,6 +14,7 @@ def journal_migrations() -> Migrations:
     """Migrations of `journal.db`."""
     migrations = Migrations("journal")
     migrations(name="journal_1")(_journal_1)
+    migrations(name="journal_traces")(_journal_traces)
     return migrations
 
 
@@ -121,6 +122,25 @@ def _journal_1(db: Database) -> None:
             """CREATE TRIGGER decisions_are_not_deleted BEFORE DELETE ON decisions
                 BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END""",
             "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        ),
+    )
+
+
+def _journal_traces(db: Database) -> None:
+    _run(
+        db,
+        (
+            # traces on their way to a run
+            """CREATE TABLE traces (
+                stream_id TEXT NOT NULL, trace_id TEXT NOT NULL, last_time REAL NOT NULL, root INTEGER NOT NULL,
+                count INTEGER NOT NULL, bytes INTEGER NOT NULL, run_id TEXT NOT NULL DEFAULT '',
+                emptied REAL NOT NULL DEFAULT 0, PRIMARY KEY (stream_id, trace_id)
+            ) STRICT, WITHOUT ROWID""",
+            "CREATE INDEX traces_by_end ON traces (emptied, last_time)",
+            """CREATE TABLE trace_pieces (
+                stream_id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, part TEXT NOT NULL,
+                body BLOB NOT NULL, UNIQUE (stream_id, trace_id, span_id, part)
+            ) STRICT""",
         ),
     )
 

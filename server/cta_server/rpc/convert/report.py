@@ -35,7 +35,10 @@ _RERUN: Final[tuple[Writer, Reader]] = (
     ),
 )
 _REPORT: Final = Mirror(
-    Report, api.Report, renamed={"held": "held_count"}, own={"program": _PROGRAM, "readings": _READINGS, "rerun": _RERUN}
+    Report,
+    api.Report,
+    renamed={"held": "held_count"},
+    own={"program": _PROGRAM, "readings": _READINGS, "rerun": _RERUN},
 )
 
 

@@ -90,6 +90,8 @@ class Streams(Part):
                 "DELETE FROM baseline_events WHERE stream_id = ?",
                 "DELETE FROM baselines WHERE stream_id = ?",
                 "DELETE FROM profiles WHERE stream_id = ?",
+                "DELETE FROM trace_pieces WHERE stream_id = ?",
+                "DELETE FROM traces WHERE stream_id = ?",
                 "DELETE FROM streams WHERE stream_id = ?",
             ):
                 conn.execute(statement, (stream_id,))
