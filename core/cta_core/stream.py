@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from cta_core.errors import InvalidInput, Violation
+from cta_core.privacy.mask import Mask
 
 
 class Autonomy(StrEnum):
@@ -102,6 +103,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Events the quarantine takes; beyond it ProcessEvents answers RESOURCE_EXHAUSTED and accepts nothing."""
     keep_recent: int = 10_000
     """Recent events kept for analysis and canaries."""
+    keep_events_seconds: float = 0.0
+    """Age at which recent events go, beside `keep_recent`; 0: none go by age. For good by default, as long as there was
+    no such setting: a count bounds them already, and a slow stream needs its old ones for a canary."""
+    keep_delivered_seconds: float = 0.0
+    """Age at which redriven events and their deliveries are emptied; 0: they stay for good. For good by default: a
+    reader of the log may come back at any time, and only the owner of the stream knows when none will."""
+    keep_history_seconds: float = 0.0
+    """Age at which runs, reports and canaries go; 0: they stay for good. For good by default: they are the record of
+    why an adapter is in force. Those of an open incident stay in any case."""
 
     def problems(self) -> Iterator[Violation]:
         """What is wrong with the values."""
@@ -133,6 +143,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ("analysis_wait_seconds", self.analysis_wait_seconds),
             ("bake_seconds", self.bake_seconds),
             ("stage_timeout_ms", self.stage_timeout_ms),
+            ("keep_events_seconds", self.keep_events_seconds),
+            ("keep_delivered_seconds", self.keep_delivered_seconds),
+            ("keep_history_seconds", self.keep_history_seconds),
         ):
             if not 0 <= seconds < math.inf:
                 yield Violation(name, "must be a finite number, 0 or more")
@@ -143,6 +156,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             yield Violation("canary.max_events", f"must be at least {least} to carry the claim on the error rate")
         if self.canary.min_events < 0:
             yield Violation("canary.min_events", "must be 0 (derived) or more")
+
+    @property
+    def forgets(self) -> bool:
+        """Something goes by age."""
+        return bool(self.keep_events_seconds or self.keep_delivered_seconds or self.keep_history_seconds)
 
     def check(self) -> None:
         """Raises `InvalidInput` with every problem."""
@@ -168,3 +186,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the stage chain in the server's configuration; empty: the consumer is outside."""
     policy: Policy = Policy()
     description: str = ""
+    masks: tuple[Mask, ...] = ()
+    """Fields that are hidden in whatever is stored or shown of the events."""
+    masked: tuple[Mask, ...] = ()
+    """Masks that the stored copies of its events have; they differ from `masks` until the stored copies are brought up
+    to date."""

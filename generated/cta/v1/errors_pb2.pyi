@@ -79,7 +79,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 27
     """INTERNAL. A fault of the server. metadata: `error_id`, which is in the server's log."""
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 28
-    """OUT_OF_RANGE. The history that was asked for is gone. metadata: `oldest`."""
+    """OUT_OF_RANGE. The history that was asked for is gone: resume with an empty token, which starts at the oldest entry
+    that is kept. metadata: `oldest`, its position.
+    """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 29
     """UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 30
@@ -153,7 +155,9 @@ ERROR_REASON_NOT_IN_THIS_VERSION: ErrorReason.ValueType  # 26
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 27
 """INTERNAL. A fault of the server. metadata: `error_id`, which is in the server's log."""
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 28
-"""OUT_OF_RANGE. The history that was asked for is gone. metadata: `oldest`."""
+"""OUT_OF_RANGE. The history that was asked for is gone: resume with an empty token, which starts at the oldest entry
+that is kept. metadata: `oldest`, its position.
+"""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 29
 """UNAUTHENTICATED. The server wants a token; the call carries none, or a wrong one."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 30

@@ -299,6 +299,8 @@ class QuarantinedEvent(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     ARRIVE_TIME_FIELD_NUMBER: _builtins.int
     REDRIVE_TIME_FIELD_NUMBER: _builtins.int
+    MASKED_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Place in the quarantine; grows with arrival, and redrive keeps its order."""
     stream_id: _builtins.str
@@ -315,6 +317,10 @@ class QuarantinedEvent(_message.Message):
     """Incident that it belongs to; empty while there is none."""
     state: Global___QuarantineState.ValueType
     """Whether it still waits."""
+    masked: _builtins.bool
+    """The payload is a masked copy; ask with `raw` to see the event itself."""
+    erased: _builtins.bool
+    """The event was redriven and is older than the stream's `keep_delivered`: its payload is gone."""
     @_builtins.property
     def payload(self) -> Global___Payload:
         """The event as it came."""
@@ -346,10 +352,12 @@ class QuarantinedEvent(_message.Message):
         state: Global___QuarantineState.ValueType = ...,
         arrive_time: _timestamp_pb2.Timestamp | None = ...,
         redrive_time: _timestamp_pb2.Timestamp | None = ...,
+        masked: _builtins.bool = ...,
+        erased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["arrive_time", b"arrive_time", "payload", b"payload", "redrive_time", b"redrive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrive_time", b"arrive_time", "breaches", b"breaches", "event_id", b"event_id", "incident_id", b"incident_id", "message", b"message", "payload", b"payload", "position", b"position", "reason", b"reason", "redrive_time", b"redrive_time", "stage", b"stage", "state", b"state", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrive_time", b"arrive_time", "breaches", b"breaches", "erased", b"erased", "event_id", b"event_id", "incident_id", b"incident_id", "masked", b"masked", "message", b"message", "payload", b"payload", "position", b"position", "reason", b"reason", "redrive_time", b"redrive_time", "stage", b"stage", "state", b"state", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -519,6 +519,8 @@ class ListQuarantinedRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RAW_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
     """Which stream; empty: all."""
     incident_id: _builtins.str
@@ -529,6 +531,10 @@ class ListQuarantinedRequest(_message.Message):
     """Most entries to return; 0 means 50, at most 1000."""
     page_token: _builtins.str
     """From the former answer; empty starts."""
+    raw: _builtins.bool
+    """Shows the events themselves where the stream masks fields; it is written to the log of decisions, with the actor."""
+    actor: _builtins.str
+    """Who asks; required with `raw`."""
     def __init__(
         self,
         *,
@@ -537,10 +543,12 @@ class ListQuarantinedRequest(_message.Message):
         state: _event_pb2.QuarantineState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        raw: _builtins.bool = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "raw", b"raw", "state", b"state", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

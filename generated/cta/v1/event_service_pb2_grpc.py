@@ -98,7 +98,9 @@ class EventServiceServicer(object):
 
         DELIVERIES is a log: every redriven event exactly once per reader, in order, resumable by token across restarts of
         the server. TAIL shows what passes the gate now, sampled to the reader's rate; totals and the number left out stand
-        in every message. A message comes at least every second and at most every 50 ms.
+        in every message. A message comes at least every second and at most every 50 ms. DELIVERIES fails with OUT_OF_RANGE
+        (RESUME_TOKEN_EXPIRED) when deliveries that the reader has not seen are older than their stream's `keep_delivered`;
+        an empty token then starts at the oldest one that is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,7 +115,9 @@ class EventServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListQuarantined(self, request, context):
-        """Lists the quarantine in order of arrival. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH).
+        """Lists the quarantine in order of arrival; of a stream with masks as masked copies, unless `raw` is set.
+
+        Fails with INVALID_ARGUMENT (FIELD_INVALID, PAGE_TOKEN_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,14 +52,19 @@ class EventServiceStub:
 
     DELIVERIES is a log: every redriven event exactly once per reader, in order, resumable by token across restarts of
     the server. TAIL shows what passes the gate now, sampled to the reader's rate; totals and the number left out stand
-    in every message. A message comes at least every second and at most every 50 ms.
+    in every message. A message comes at least every second and at most every 50 ms. DELIVERIES fails with OUT_OF_RANGE
+    (RESUME_TOKEN_EXPIRED) when deliveries that the reader has not seen are older than their stream's `keep_delivered`;
+    an empty token then starts at the oldest one that is kept.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
     """Lists recent events of a stream, newest first. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
     (PAGE_TOKEN_MISMATCH).
     """
     ListQuarantined: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListQuarantinedRequest, _event_service_pb2.ListQuarantinedResponse]
-    """Lists the quarantine in order of arrival. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+    """Lists the quarantine in order of arrival; of a stream with masks as masked copies, unless `raw` is set.
+
+    Fails with INVALID_ARGUMENT (FIELD_INVALID, PAGE_TOKEN_MISMATCH).
+    """
     RedriveQuarantined: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.RedriveQuarantinedRequest, _event_service_pb2.RedriveQuarantinedResponse]
     """Drives held events through the gate again, in order; those that pass are delivered exactly once.
 
@@ -91,14 +96,19 @@ class EventServiceAsyncStub(EventServiceStub):
 
     DELIVERIES is a log: every redriven event exactly once per reader, in order, resumable by token across restarts of
     the server. TAIL shows what passes the gate now, sampled to the reader's rate; totals and the number left out stand
-    in every message. A message comes at least every second and at most every 50 ms.
+    in every message. A message comes at least every second and at most every 50 ms. DELIVERIES fails with OUT_OF_RANGE
+    (RESUME_TOKEN_EXPIRED) when deliveries that the reader has not seen are older than their stream's `keep_delivered`;
+    an empty token then starts at the oldest one that is kept.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """Lists recent events of a stream, newest first. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
     (PAGE_TOKEN_MISMATCH).
     """
     ListQuarantined: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListQuarantinedRequest, _event_service_pb2.ListQuarantinedResponse]  # type: ignore[assignment]
-    """Lists the quarantine in order of arrival. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+    """Lists the quarantine in order of arrival; of a stream with masks as masked copies, unless `raw` is set.
+
+    Fails with INVALID_ARGUMENT (FIELD_INVALID, PAGE_TOKEN_MISMATCH).
+    """
     RedriveQuarantined: _aio.UnaryUnaryMultiCallable[_event_service_pb2.RedriveQuarantinedRequest, _event_service_pb2.RedriveQuarantinedResponse]  # type: ignore[assignment]
     """Drives held events through the gate again, in order; those that pass are delivered exactly once.
 
@@ -145,7 +155,9 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
 
         DELIVERIES is a log: every redriven event exactly once per reader, in order, resumable by token across restarts of
         the server. TAIL shows what passes the gate now, sampled to the reader's rate; totals and the number left out stand
-        in every message. A message comes at least every second and at most every 50 ms.
+        in every message. A message comes at least every second and at most every 50 ms. DELIVERIES fails with OUT_OF_RANGE
+        (RESUME_TOKEN_EXPIRED) when deliveries that the reader has not seen are older than their stream's `keep_delivered`;
+        an empty token then starts at the oldest one that is kept.
         """
 
     @_abc_1.abstractmethod
@@ -164,7 +176,10 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.ListQuarantinedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.ListQuarantinedResponse, _abc.Awaitable[_event_service_pb2.ListQuarantinedResponse]]:
-        """Lists the quarantine in order of arrival. Fails with INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH)."""
+        """Lists the quarantine in order of arrival; of a stream with masks as masked copies, unless `raw` is set.
+
+        Fails with INVALID_ARGUMENT (FIELD_INVALID, PAGE_TOKEN_MISMATCH).
+        """
 
     @_abc_1.abstractmethod
     def RedriveQuarantined(

@@ -81,6 +81,30 @@ CANARY_IN_CONSUMER_REQUIRED: CanaryInConsumer.ValueType  # 3
 """Always: without a worker the incident waits for a person."""
 Global___CanaryInConsumer: _TypeAlias = CanaryInConsumer  # noqa: Y015
 
+class _MaskMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MaskMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MaskMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MASK_METHOD_UNSPECIFIED: _MaskMethod.ValueType  # 0
+    """Means HASH."""
+    MASK_METHOD_HASH: _MaskMethod.ValueType  # 1
+    """Its values are replaced by others of the same type and pattern; equal ones stay equal within a store."""
+    MASK_METHOD_DROP: _MaskMethod.ValueType  # 2
+    """It leaves the copy."""
+
+class MaskMethod(_MaskMethod, metaclass=_MaskMethodEnumTypeWrapper):
+    """How a field is hidden in whatever is stored or shown. Clients must tolerate new values."""
+
+MASK_METHOD_UNSPECIFIED: MaskMethod.ValueType  # 0
+"""Means HASH."""
+MASK_METHOD_HASH: MaskMethod.ValueType  # 1
+"""Its values are replaced by others of the same type and pattern; equal ones stay equal within a store."""
+MASK_METHOD_DROP: MaskMethod.ValueType  # 2
+"""It leaves the copy."""
+Global___MaskMethod: _TypeAlias = MaskMethod  # noqa: Y015
+
 class _StreamState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -199,6 +223,9 @@ class Policy(_message.Message):
     MAX_DEPTH_FIELD_NUMBER: _builtins.int
     MAX_QUARANTINED_FIELD_NUMBER: _builtins.int
     KEEP_RECENT_FIELD_NUMBER: _builtins.int
+    KEEP_EVENTS_FIELD_NUMBER: _builtins.int
+    KEEP_DELIVERED_FIELD_NUMBER: _builtins.int
+    KEEP_HISTORY_FIELD_NUMBER: _builtins.int
     autonomy: Global___Autonomy.ValueType
     """For broken events. Default AUTONOMOUS."""
     silent_autonomy: Global___Autonomy.ValueType
@@ -237,6 +264,18 @@ class Policy(_message.Message):
     def stage_timeout(self) -> _duration_pb2.Duration:
         """Longest run of one stage on one event. Default 1 s."""
 
+    @_builtins.property
+    def keep_events(self) -> _duration_pb2.Duration:
+        """Age at which recent events go, beside `keep_recent`. Default 0: none go by age."""
+
+    @_builtins.property
+    def keep_delivered(self) -> _duration_pb2.Duration:
+        """Age at which redriven events and their deliveries are emptied; held events never are. Default 0: they stay for good."""
+
+    @_builtins.property
+    def keep_history(self) -> _duration_pb2.Duration:
+        """Age at which runs, reports and canaries go; those of an open incident stay. Default 0: they stay for good."""
+
     def __init__(
         self,
         *,
@@ -255,10 +294,13 @@ class Policy(_message.Message):
         max_depth: _builtins.int | None = ...,
         max_quarantined: _builtins.int | None = ...,
         keep_recent: _builtins.int | None = ...,
+        keep_events: _duration_pb2.Duration | None = ...,
+        keep_delivered: _duration_pb2.Duration | None = ...,
+        keep_history: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_analysis_events", b"_analysis_events", "_analysis_sample", b"_analysis_sample", "_bake_max_error_rate", b"_bake_max_error_rate", "_keep_recent", b"_keep_recent", "_max_depth", b"_max_depth", "_max_event_bytes", b"_max_event_bytes", "_max_quarantined", b"_max_quarantined", "_min_confidence", b"_min_confidence", "_open_after", b"_open_after", "analysis_events", b"analysis_events", "analysis_sample", b"analysis_sample", "analysis_wait", b"analysis_wait", "bake", b"bake", "bake_max_error_rate", b"bake_max_error_rate", "canary", b"canary", "keep_recent", b"keep_recent", "max_depth", b"max_depth", "max_event_bytes", b"max_event_bytes", "max_quarantined", b"max_quarantined", "min_confidence", b"min_confidence", "open_after", b"open_after", "stage_timeout", b"stage_timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_analysis_events", b"_analysis_events", "_analysis_sample", b"_analysis_sample", "_bake_max_error_rate", b"_bake_max_error_rate", "_keep_recent", b"_keep_recent", "_max_depth", b"_max_depth", "_max_event_bytes", b"_max_event_bytes", "_max_quarantined", b"_max_quarantined", "_min_confidence", b"_min_confidence", "_open_after", b"_open_after", "analysis_events", b"analysis_events", "analysis_sample", b"analysis_sample", "analysis_wait", b"analysis_wait", "bake", b"bake", "bake_max_error_rate", b"bake_max_error_rate", "canary", b"canary", "keep_delivered", b"keep_delivered", "keep_events", b"keep_events", "keep_history", b"keep_history", "keep_recent", b"keep_recent", "max_depth", b"max_depth", "max_event_bytes", b"max_event_bytes", "max_quarantined", b"max_quarantined", "min_confidence", b"min_confidence", "open_after", b"open_after", "stage_timeout", b"stage_timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_analysis_events", b"_analysis_events", "_analysis_sample", b"_analysis_sample", "_bake_max_error_rate", b"_bake_max_error_rate", "_keep_recent", b"_keep_recent", "_max_depth", b"_max_depth", "_max_event_bytes", b"_max_event_bytes", "_max_quarantined", b"_max_quarantined", "_min_confidence", b"_min_confidence", "_open_after", b"_open_after", "analysis_events", b"analysis_events", "analysis_sample", b"analysis_sample", "analysis_wait", b"analysis_wait", "autonomy", b"autonomy", "bake", b"bake", "bake_max_error_rate", b"bake_max_error_rate", "canary", b"canary", "keep_recent", b"keep_recent", "max_depth", b"max_depth", "max_event_bytes", b"max_event_bytes", "max_quarantined", b"max_quarantined", "min_confidence", b"min_confidence", "open_after", b"open_after", "silent_autonomy", b"silent_autonomy", "stage_timeout", b"stage_timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_analysis_events", b"_analysis_events", "_analysis_sample", b"_analysis_sample", "_bake_max_error_rate", b"_bake_max_error_rate", "_keep_recent", b"_keep_recent", "_max_depth", b"_max_depth", "_max_event_bytes", b"_max_event_bytes", "_max_quarantined", b"_max_quarantined", "_min_confidence", b"_min_confidence", "_open_after", b"_open_after", "analysis_events", b"analysis_events", "analysis_sample", b"analysis_sample", "analysis_wait", b"analysis_wait", "autonomy", b"autonomy", "bake", b"bake", "bake_max_error_rate", b"bake_max_error_rate", "canary", b"canary", "keep_delivered", b"keep_delivered", "keep_events", b"keep_events", "keep_history", b"keep_history", "keep_recent", b"keep_recent", "max_depth", b"max_depth", "max_event_bytes", b"max_event_bytes", "max_quarantined", b"max_quarantined", "min_confidence", b"min_confidence", "open_after", b"open_after", "silent_autonomy", b"silent_autonomy", "stage_timeout", b"stage_timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__analysis_events: _TypeAlias = _typing.Literal["analysis_events"]  # noqa: Y015
     _WhichOneofArgType__analysis_events: _TypeAlias = _typing.Literal["_analysis_events", b"_analysis_events"]  # noqa: Y015
@@ -300,6 +342,32 @@ class Policy(_message.Message):
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
 
 @_typing.final
+class Mask(_message.Message):
+    """A field that is hidden, with everything below it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """JSON Pointer of the field, `*` for every member of an array."""
+    method: Global___MaskMethod.ValueType
+    """How it is hidden. A field whose values the contract lists cannot be HASH."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        method: Global___MaskMethod.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mask: _TypeAlias = Mask  # noqa: Y015
+
+@_typing.final
 class Stream(_message.Message):
     """A named flow of events of one kind."""
 
@@ -321,6 +389,7 @@ class Stream(_message.Message):
     HEALED_COUNT_FIELD_NUMBER: _builtins.int
     QUARANTINED_COUNT_FIELD_NUMBER: _builtins.int
     HELD_COUNT_FIELD_NUMBER: _builtins.int
+    MASKS_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
     """Chosen by its owner. Pattern: ^[a-z0-9][a-z0-9_.-]{0,63}$"""
     revision: _builtins.int
@@ -361,6 +430,12 @@ class Stream(_message.Message):
     def active_adapter_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Adapters in force, newest first. Output only."""
 
+    @_builtins.property
+    def masks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mask]:
+        """Fields that are hidden in whatever is stored or shown of its events. Members that the contract does not know are then
+        hidden as well. Deliveries and answers of ProcessEvents are never masked; docs/privacy.md tells the limits.
+        """
+
     def __init__(
         self,
         *,
@@ -380,10 +455,11 @@ class Stream(_message.Message):
         healed_count: _builtins.int = ...,
         quarantined_count: _builtins.int = ...,
         held_count: _builtins.int = ...,
+        masks: _abc.Iterable[Global___Mask] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_adapter_ids", b"active_adapter_ids", "consumer", b"consumer", "contract_json", b"contract_json", "create_time", b"create_time", "description", b"description", "event_count", b"event_count", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "learned_contract_json", b"learned_contract_json", "policy", b"policy", "quarantined_count", b"quarantined_count", "revision", b"revision", "state", b"state", "stream_id", b"stream_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_adapter_ids", b"active_adapter_ids", "consumer", b"consumer", "contract_json", b"contract_json", "create_time", b"create_time", "description", b"description", "event_count", b"event_count", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "learned_contract_json", b"learned_contract_json", "masks", b"masks", "policy", b"policy", "quarantined_count", b"quarantined_count", "revision", b"revision", "state", b"state", "stream_id", b"stream_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cta.v1 import stream_pb2 as api
+from cta_core.privacy import Mask, Method
 from cta_core.profile import FieldProfile, Profile
 from cta_core.stream import Autonomy, CanaryPolicy, InConsumer, Policy, Stream
 from cta_server.rpc.convert.problems import MAX_TEXT, Problems
@@ -18,6 +19,7 @@ from cta_server.rpc.convert.words import Words
 
 AUTONOMY: Final = Words(api.Autonomy, Autonomy)
 IN_CONSUMER: Final = Words(api.CanaryInConsumer, InConsumer)
+METHOD: Final = Words(api.MaskMethod, Method)
 STREAM_STATE: Final = {name.removeprefix("STREAM_STATE_"): number for name, number in api.StreamState.items()}
 """Number in messages of each word that the runtime has for a stream's state."""
 
@@ -35,6 +37,9 @@ _SPANS: Final = {
     "stage_timeout": ("stage_timeout_ms", 1.0),
     "max_p95": ("max_p95_ms", 1.0),
     "wait": ("wait_seconds", 1000.0),
+    "keep_events": ("keep_events_seconds", 1000.0),
+    "keep_delivered": ("keep_delivered_seconds", 1000.0),
+    "keep_history": ("keep_history_seconds", 1000.0),
 }
 """Name in the API: name in the core, and milliseconds in one unit of the core."""
 _NAMES: Final = {core: name for name, (core, _) in _SPANS.items()}
@@ -45,6 +50,7 @@ UPDATABLE: Final = (
     "contract_json",
     "consumer",
     "description",
+    "masks",
     "policy",
     *(f"policy.{name}" for name in _POLICY),
     *(f"policy.canary.{name}" for name in _CANARY),
@@ -115,7 +121,19 @@ def stream_of(message: api.Stream, defaults: Policy, problems: Problems) -> Stre
         consumer=message.consumer,
         policy=policy_of(message.policy, defaults, "stream.policy", problems),
         description=message.description,
+        masks=_masks_of(message, problems),
     )
+
+
+def _masks_of(message: api.Stream, problems: Problems) -> tuple[Mask, ...]:
+    """The masks of a message; without a method they are HASH, which keeps most."""
+    found: list[Mask] = []
+    for index, mask in enumerate(message.masks):
+        path = problems.text(f"stream.masks[{index}].path", mask.path, MAX_TEXT, required=True)
+        method = METHOD.word(mask.method, f"stream.masks[{index}].method", problems, Method.HASH)
+        if method is not None:
+            found.append(Mask(path=path, method=method))
+    return tuple(found)
 
 
 def change_of(new: Stream, paths: Sequence[str], problems: Problems) -> Callable[[Stream], Stream]:
@@ -169,6 +187,7 @@ def stream(core: Stream, **status: Any) -> api.Stream:
         consumer=core.consumer,
         policy=policy(core.policy),
         description=core.description,
+        masks=[api.Mask(path=mask.path, method=METHOD.numbers[mask.method]) for mask in core.masks],
         **status,
     )
 

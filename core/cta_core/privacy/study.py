@@ -1,0 +1,317 @@
+"""Masked events under analysis: the copies that are compared, and which of the programs found they can carry.
+
+Both sides are compared in disguise. A member that is new in the drifted events is read as it is, in the memory of the
+analysis only, unless it may hold what a masked field held: then it is in disguise as the field itself is, and the two
+can be told to be the same. A disguise keeps types, patterns and equality. It does not keep magnitudes within their
+digits, dates, labels or what a text says, so a program that rests on those is never proposed: a person decides.
+
+Called by the runtime around the diagnosis; pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from cta_core.adapter.guard import Condition, Test
+from cta_core.adapter.program import Program
+from cta_core.adapter.steps import AnyStep
+from cta_core.contract import Contract
+from cta_core.diagnosis.report import Decision, Report, TestCase
+from cta_core.errors import EventRefused
+from cta_core.event import decode, encode
+from cta_core.path import Parts, leaves, parse, values
+from cta_core.privacy.mask import Mask, Method, covers
+from cta_core.privacy.masker import Masker
+
+MISSING: Final = 0.95
+"""A masked field is missing when it is rarer than this share of its healthy rate. Too high a share only puts more new
+members in disguise, which asks a person more often."""
+
+LEAST_COPY: Final = 4
+"""Characters of a masked value from which a text that has it inside counts as its copy; shorter ones are in many."""
+
+IDENTIFIER: Final = 8
+"""Digits from which numbers of one length are identifiers and no quantities: nobody scales a card number, and amounts
+of eight digits and more do not all have the same number of them."""
+
+FORMS: Final = 16
+"""Forms of a healthy field beyond which it is free text, where a new form says nothing."""
+
+STRANGE: Final = 0.02
+"""Share of values of a new form that a masked field may have: one stray event of a sample of some dozen is more, and a
+form that few healthy values have is among the 400 of a baseline's sample."""
+
+_PROVABLE: Final = frozenset({"rename", "move", "copy", "cast", "letter_case", "wrap", "unwrap", "drop"})
+"""Steps that move values or change their type or case. They do in disguise what they do to the values themselves."""
+
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*(?:[eE][-+]?[0-9]+)?")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_DIGITS: Final = re.compile(r"\d+")
+_DATE: Final = re.compile(r"[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}.*|[0-9]{1,2}:[0-9]{2}.*")
+
+Extent = tuple[int, int]
+"""Digits and letters of a value."""
+
+
+class Study:
+    """The copies for one analysis."""
+
+    def __init__(
+        self, masker: Masker, contract: Contract | None, healthy: Sequence[bytes], drifted: Sequence[bytes]
+    ) -> None:
+        """`healthy` are copies already; `drifted` are the events themselves."""
+        events = list(_decoded(drifted))
+        here, there = _Seen(events), _Seen(_decoded(healthy))
+        known = {field.path for field in contract.fields()} if contract is not None else set[str]()
+        fresh = {path for path in here.values if path not in known and path not in there.values}
+        fresh = {path for path in fresh if not _below_mask(path, masker.masks)}
+        revealed = _revealed(fresh, here, there, masker.masks, contract, events) if contract is not None else fresh
+        copier = masker.knowing(revealed) if revealed else masker
+        self.healthy = list(healthy)
+        self.drifted = [encode(copier.event(event)) for event in events]
+        self._disguised = [
+            *(parse(mask.path) for mask in masker.masks),
+            *(parse(path) for path in fresh - revealed),
+        ]
+        if contract is not None:
+            self._disguised += [parse(path) for path in there.values if path not in known]
+        copies = _Seen(_decoded(self.drifted))
+        self._strange = dict(_strange(masker.masks, there, copies))
+        self._values = {path: [*there.values.get(path, ()), *copies.values.get(path, ())]
+                        for path in {*there.values, *copies.values}}  # fmt: skip
+
+    def judged(self, report: Report) -> Report:
+        """The report, as far as events in disguise can carry it."""
+        readings = tuple(reading for reading in report.readings if not self.objection(reading.program))
+        why = self.objection(report.program) if report.program is not None else ""
+        if not why and report.decision is Decision.HEAL:
+            why = self._left_alone(report.program)
+        if not why:
+            return msgspec.structs.replace(report, readings=readings) if readings != report.readings else report
+        return msgspec.structs.replace(
+            report,
+            decision=Decision.ESCALATE,
+            confidence=0.0,
+            program=None,
+            fix="",
+            readings=readings,
+            test_case=TestCase(),
+            question=f"{why}. Which adapter is right? Write one, or look at held events with the right to see them.",
+        )
+
+    def objection(self, program: Program) -> str:
+        """Why events in disguise do not carry a program; empty if they do."""
+        for condition in program.guard:
+            if self._reads_values(condition):
+                return f"The guard asks for values of {condition.path}, which the stream masks"
+        for step in program.steps:
+            why = self._objection_to(step)
+            if why:
+                return why
+        return ""
+
+    def _left_alone(self, program: Program | None) -> str:
+        """Why events are not healed by a program that leaves a masked field as it is; empty if they may be."""
+        written = [parse(path) for step in (program.steps if program is not None else ()) for path in step.writes()]
+        for path, strange in self._strange.items():
+            parts = parse(path)
+            if not any(covers(one, parts) or covers(parts, one) for one in written):
+                return f"{strange} of the values of {path}, which the stream masks, have a form that was never healthy"
+        return ""
+
+    def _objection_to(self, step: AnyStep) -> str:
+        paths = {*step.reads(), *step.writes()}
+        touched = sorted(path for path in paths if self._is_disguised(path))
+        if any(self._reads_values(condition) for condition in step.when):
+            return f"A step ({step.words()}) asks for values that the stream masks"
+        if not touched:
+            return ""
+        kind = str(step.__struct_config__.tag)
+        if kind not in _PROVABLE:
+            return f"The stream masks {touched[0]}, and masked values cannot prove a {kind} step"
+        if kind == "drop":
+            return ""
+        for path in touched:
+            if is_quantity(self._below(path)):
+                return (
+                    f"The stream masks {path}, and masked numbers and dates keep their digits only: "
+                    "whether the values are the same cannot be proved"
+                )
+        return ""
+
+    def _reads_values(self, condition: Condition) -> bool:
+        asks = condition.test in (Test.EQUALS, Test.BETWEEN, Test.MATCHES)
+        return asks and self._is_disguised(condition.path)
+
+    def _is_disguised(self, path: str) -> bool:
+        parts = parse(path)
+        return any(covers(parts, one) or covers(one, parts) for one in self._disguised)
+
+    def _below(self, path: str) -> Iterator[Any]:
+        above = parse(path)
+        for place, found in self._values.items():
+            parts = parse(place)
+            if covers(above, parts) and self._is_disguised(place):
+                yield from found
+
+
+class _Seen:
+    """The leaves of some events."""
+
+    def __init__(self, events: Iterable[dict[str, Any]]) -> None:
+        self.values: dict[str, list[Any]] = {}
+        self.rates: Counter[str] = Counter()
+        self.count = 0
+        for event in events:
+            self.count += 1
+            found: set[str] = set()
+            for path, value in leaves(event):
+                self.values.setdefault(path, []).append(value)
+                found.add(path)
+            self.rates.update(found)
+
+    def rate(self, path: Parts) -> float:
+        """Share of events that have the field, or at least one below it."""
+        most = max((rate for name, rate in self.rates.items() if covers(path, parse(name))), default=0)
+        return most / self.count if self.count else 0.0
+
+    def below(self, path: Parts) -> list[Any]:
+        """The values at and below a field."""
+        return [value for name, found in self.values.items() if covers(path, parse(name)) for value in found]
+
+
+def _revealed(
+    fresh: set[str], here: _Seen, there: _Seen, masks: Sequence[Mask], contract: Contract, events: Sequence[Any]
+) -> set[str]:
+    """New members that surely hold nothing that a masked field held."""
+    lost = [mask for mask in masks if _is_missing(mask, here, there, contract)]
+    if any(mask.method is Method.DROP for mask in lost):
+        return set()  # nothing is known of its values, so any new member may have them
+    lost_extents = [[_extent(value) for value in there.below(parse(mask.path))] for mask in lost]
+    secrets = [
+        [text.lower() for mask in masks for value in values(event, parse(mask.path)) for text in _texts(value)]
+        for event in events
+    ]
+    return {
+        path
+        for path in fresh
+        if not any(_may_hold(here.values[path], extents) for extents in lost_extents)
+        and not _copies(path, events, secrets)
+    }
+
+
+def _is_missing(mask: Mask, here: _Seen, there: _Seen, contract: Contract) -> bool:
+    parts = parse(mask.path)
+    rate = here.rate(parts)
+    if mask.method is Method.HASH:
+        return rate < MISSING * there.rate(parts)
+    required = any(field.required and covers(parts, parse(field.path)) for field in contract.fields())
+    return rate < MISSING if required else rate == 0.0
+
+
+def _strange(masks: Sequence[Mask], there: _Seen, copies: _Seen) -> Iterator[tuple[str, str]]:
+    """Masked fields whose values have another form than healthy ones, and how many."""
+    for path, found in copies.values.items():
+        known = there.values.get(path, ())
+        if not known or not _below_mask(path, masks):
+            continue
+        forms = {_form(value) for value in known}
+        if len(forms) > FORMS:
+            continue
+        strange = sum(_form(value) not in forms for value in found)
+        if strange > STRANGE * len(found):
+            yield path, f"{strange} of {len(found)}"
+
+
+def _form(value: Any) -> str:
+    """Type and pattern of a value, however long its words and numbers are."""
+    if isinstance(value, str):
+        return "text " + _DIGITS.sub("9", _LETTERS.sub("a", value))
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+
+
+def _may_hold(found: Sequence[Any], extents: Sequence[Extent]) -> bool:
+    """Whether any of the values can be a masked one, a part of one, or can have one inside."""
+    most = (max((d for d, _ in extents), default=0), max((letters for _, letters in extents), default=0))
+    least = (min((d for d, _ in extents), default=0), min((letters for _, letters in extents), default=0))
+    for value in found:
+        digits, letters = _extent(value)
+        if digits + letters == 0:
+            continue
+        if digits <= most[0] and letters <= most[1]:
+            return True
+        if sum(least) > 0 and digits >= least[0] and letters >= least[1]:
+            return True
+    return False
+
+
+def _extent(value: Any) -> Extent:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return 0, 0
+    text = value if isinstance(value, str) else repr(value)
+    return sum(letter.isdigit() for letter in text), sum(letter.isalpha() for letter in text)
+
+
+def _copies(path: str, events: Sequence[Any], secrets: Sequence[Sequence[str]]) -> bool:
+    """Whether a new member repeats a masked value of its event."""
+    parts = parse(path)
+    for event, known in zip(events, secrets, strict=True):
+        for value in values(event, parts):
+            for text in _texts(value):
+                low = text.lower()
+                if any(low == secret or (len(secret) >= LEAST_COPY and secret in low) or
+                       (len(low) >= LEAST_COPY and low in secret) for secret in known):  # fmt: skip
+                    return True
+    return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The scalars of a value as text; truth values and null say nothing."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield repr(value)
+    elif isinstance(value, (dict, list)):
+        for _, leaf in leaves(value):
+            if not isinstance(leaf, (dict, list)):
+                yield from _texts(leaf)
+
+
+def is_quantity(found: Iterable[Any]) -> bool:
+    """Whether values are numbers or dates, whose digits mean something, and not names or identifiers."""
+    digits: set[int] = set()
+    numbers = fractions = dates = total = 0
+    for value in found:
+        if isinstance(value, bool) or value is None or isinstance(value, (dict, list)):
+            continue
+        total += 1
+        text = value if isinstance(value, str) else repr(value)
+        if _DATE.fullmatch(text):
+            dates += 1
+        elif _NUMBER.fullmatch(text):
+            numbers += 1
+            digits.add(sum(letter.isdigit() for letter in text))
+            fractions += not text.isdigit()
+    # A tenth is more than a free text has of them by chance.
+    if dates * 10 > total:
+        return True
+    identifier = len(digits) == 1 and min(digits) >= IDENTIFIER and not fractions
+    return numbers * 10 > total and not identifier
+
+
+def _below_mask(path: str, masks: Sequence[Mask]) -> bool:
+    parts = parse(path)
+    return any(covers(parse(mask.path), parts) for mask in masks)
+
+
+def _decoded(raws: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for raw in raws:
+        try:
+            yield decode(raw)
+        except EventRefused:
+            continue
