@@ -59,7 +59,8 @@ class ClickHouseFront:
 
         `drop_before=N`, `drop_after=N`: the connection is cut before the next N inserts are committed, or after it.
         `busy=N`: the next N requests are answered 503. `truncate=N`: the next N answers to queries end halfway.
-        `slow={"read": S, "write": S, "insert": S}`: seconds before each answer, from now on. `reject="TEXT"`: inserts
+        `slow={"read": S, "write": S, "insert": S}`: seconds before each answer,
+        from now on; an empty one ends the waits as well. `reject="TEXT"`: inserts
         with that text are refused for good; empty: none are. `away=True`: every connection is cut, and new ones are
         refused, until `away=False`.
         """

@@ -24,7 +24,6 @@ import ssl
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,7 +68,7 @@ class Faults:
     """What shall go wrong, and how often it did."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
         self._left: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.slow: dict[str, float] = {}
@@ -83,10 +82,16 @@ class Faults:
             for name, value in orders.items():
                 if name == "slow":
                     self.slow = dict(value)
+                    self._turn.notify_all()
                 elif name == "reject":
                     self.reject = value.encode()
                 else:
                     self._left[name] = value
+
+    def delay(self, kind: str) -> None:
+        """Waits as long as is ordered, or until no delay is ordered any more."""
+        with self._turn:
+            self._turn.wait_for(lambda: kind not in self.slow, self.slow.get(kind, 0.0))
 
     def count(self, name: str) -> None:
         """Something happened."""
@@ -107,6 +112,7 @@ class Front(ThreadingHTTPServer):
     """The listener."""
 
     daemon_threads = True
+    request_queue_size = 128
     allow_reuse_address = True
 
     def __init__(self, port: int, engine: Engine, faults: Faults, *, login: str, tls: ssl.SSLContext | None) -> None:
@@ -185,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "insert" and faults.due("drop_before"):
             self.close_connection = True
             return
-        time.sleep(faults.slow.get(kind, 0.0))
+        faults.delay(kind)
         try:
             if insert:
                 answer, form = self._insert(insert.group(1), sql[insert.end() :], asked), "Native"

@@ -25,9 +25,10 @@ class ClickHouseArchive(Events, Documents, Signatures):
 
     def delete_stream(self, stream_id: str) -> None:
         """Removes events, runs, reports and canaries of a stream; signatures stay."""
-        for table in ("events", "runs", "reports", "canaries"):
-            self._engine.change(f"DELETE FROM {table} WHERE stream_id = {{stream:String}}", {"stream": stream_id})  # noqa: S608 - names of ours
-        self.forget_stream(stream_id)
+        with self._turn:
+            for table in ("events", "runs", "reports", "canaries"):
+                self._engine.change(f"DELETE FROM {table} WHERE stream_id = {{stream:String}}", {"stream": stream_id})  # noqa: S608 - names of ours
+            self.forget_stream(stream_id)
 
     def close(self) -> None:
         """Closes the connection; a second call does nothing."""

@@ -45,18 +45,27 @@ class Documents(Part):
 
     def put_run(self, run: Run) -> Run:
         """Inserts. A run with a known `request_id` of its stream, or with a known id, returns the one that exists."""
-        known = self._engine.rows(
-            "SELECT body, trace FROM runs FINAL WHERE run_id = {run:String} "
-            "OR ({request:String} != '' AND stream_id = {stream:String} AND request_id = {request:String}) LIMIT 1",
-            {"run": run.run_id, "stream": run.stream_id, "request": run.request_id},
-        )
-        if known:
-            return _run(*known[0])
-        head = msgspec.json.encode(msgspec.structs.replace(run, trace=())).decode()
-        trace = msgspec.json.encode(run.trace).decode()
-        row = [run.run_id, run.stream_id, run.request_id, int(run.failed_count > 0), head, trace, self.next_version()]
-        self._engine.insert("runs", _RUNS, [row])
-        return run
+        with self._turn:
+            known = self._engine.rows(
+                "SELECT body, trace FROM runs FINAL WHERE run_id = {run:String} "
+                "OR ({request:String} != '' AND stream_id = {stream:String} AND request_id = {request:String}) LIMIT 1",
+                {"run": run.run_id, "stream": run.stream_id, "request": run.request_id},
+            )
+            if known:
+                return _run(*known[0])
+            head = msgspec.json.encode(msgspec.structs.replace(run, trace=())).decode()
+            trace = msgspec.json.encode(run.trace).decode()
+            row = [
+                run.run_id,
+                run.stream_id,
+                run.request_id,
+                int(run.failed_count > 0),
+                head,
+                trace,
+                self.next_version(),
+            ]
+            self._engine.insert("runs", _RUNS, [row])
+            return run
 
     def get_run(self, run_id: str) -> Run | None:
         """The run with its trace, None if there is none."""

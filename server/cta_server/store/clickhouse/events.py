@@ -39,23 +39,25 @@ class Events(Part):
 
     def forget_stream(self, stream_id: str) -> None:
         """Starts a deleted stream's positions anew."""
-        self._last.pop(stream_id, None)
-        self._first.pop(stream_id, None)
+        with self._turn:
+            self._last.pop(stream_id, None)
+            self._first.pop(stream_id, None)
 
     def append_events(self, stream_id: str, events: Sequence[RecordedEvent]) -> None:
         """Keeps recent events at the next positions of their stream, whatever positions they bring."""
-        first = self._last.get(stream_id, 0) + 1
-        rows = [
-            [
-                stream_id, position, event.event_id, event.kind, event.raw, event.output,
-                event.adapter_id, event.reason, event.message, event.time,
-            ]
-            for position, event in enumerate(events, start=first)
-        ]  # fmt: skip
-        self._engine.insert("events", COLUMNS, rows)
-        if rows:
-            self._last[stream_id] = first + len(rows) - 1
-            self._first.setdefault(stream_id, first)
+        with self._turn:
+            first = self._last.get(stream_id, 0) + 1
+            rows = [
+                [
+                    stream_id, position, event.event_id, event.kind, event.raw, event.output,
+                    event.adapter_id, event.reason, event.message, event.time,
+                ]
+                for position, event in enumerate(events, start=first)
+            ]  # fmt: skip
+            self._engine.insert("events", COLUMNS, rows)
+            if rows:
+                self._last[stream_id] = first + len(rows) - 1
+                self._first.setdefault(stream_id, first)
 
     def recent_events(
         self, stream_id: str, *, kinds: Sequence[str] = (), before: int = 0, limit: int = 1000
@@ -86,14 +88,15 @@ class Events(Part):
 
     def trim_events(self, stream_id: str, *, keep: int) -> None:
         """Drops old events, but none of the newest `keep`; up to a block more may stay."""
-        last, first = self._last.get(stream_id), self._first.get(stream_id, 1)
-        if last is None:
-            return
-        gone = last - max(keep, 1)
-        if gone - first + 1 < min(SLACK, max(1, keep)):
-            return
-        self._engine.change(
-            "DELETE FROM events WHERE stream_id = {stream:String} AND position <= {gone:UInt64}",
-            {"stream": stream_id, "gone": gone},
-        )
-        self._first[stream_id] = gone + 1
+        with self._turn:
+            last, first = self._last.get(stream_id), self._first.get(stream_id, 1)
+            if last is None:
+                return
+            gone = last - max(keep, 1)
+            if gone - first + 1 < min(SLACK, max(1, keep)):
+                return
+            self._engine.change(
+                "DELETE FROM events WHERE stream_id = {stream:String} AND position <= {gone:UInt64}",
+                {"stream": stream_id, "gone": gone},
+            )
+            self._first[stream_id] = gone + 1

@@ -38,9 +38,10 @@ class Signatures(Part):
 
     def put_signature(self, signature: SignatureRecord) -> SignatureRecord:
         """Inserts or replaces by id, at the next revision."""
-        written = msgspec.structs.replace(signature, revision=self._revision + 1)
-        self._write(written, deleted=False)
-        return written
+        with self._turn:
+            written = msgspec.structs.replace(signature, revision=self._revision + 1)
+            self._write(written, deleted=False)
+            return written
 
     def get_signature(self, signature_id: str) -> SignatureRecord | None:
         """The signature, None if there is none."""
@@ -106,10 +107,11 @@ class Signatures(Part):
 
     def delete_signature(self, signature_id: str) -> bool:
         """Forgets one; False if there was none."""
-        known = self.get_signature(signature_id)
-        if known is not None:
-            self._write(msgspec.structs.replace(known, revision=self._revision + 1), deleted=True)
-        return known is not None
+        with self._turn:
+            known = self.get_signature(signature_id)
+            if known is not None:
+                self._write(msgspec.structs.replace(known, revision=self._revision + 1), deleted=True)
+            return known is not None
 
     def _write(self, record: SignatureRecord, *, deleted: bool) -> None:
         body = msgspec.json.encode(msgspec.structs.replace(record, embedding=())).decode()
