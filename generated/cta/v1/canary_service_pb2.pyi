@@ -192,6 +192,7 @@ class OfferCanariesRequest(_message.Message):
     ANSWERS_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    FAREWELL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def offer(self) -> _canary_task_pb2.CanaryOffer:
         """Who it is. The first message, and only that."""
@@ -208,6 +209,10 @@ class OfferCanariesRequest(_message.Message):
     def refusal(self) -> _canary_task_pb2.CanaryRefusal:
         """It cannot run the task that it was sent."""
 
+    @_builtins.property
+    def farewell(self) -> _canary_task_pb2.CanaryFarewell:
+        """It takes its offer back; the server ends the call."""
+
     def __init__(
         self,
         *,
@@ -215,12 +220,13 @@ class OfferCanariesRequest(_message.Message):
         answers: _canary_task_pb2.CanaryAnswers | None = ...,
         heartbeat: _canary_task_pb2.CanaryHeartbeat | None = ...,
         refusal: _canary_task_pb2.CanaryRefusal | None = ...,
+        farewell: _canary_task_pb2.CanaryFarewell | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "farewell", b"farewell", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "farewell", b"farewell", "heartbeat", b"heartbeat", "offer", b"offer", "refusal", b"refusal", "said", b"said"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["offer", "answers", "heartbeat", "refusal"]  # noqa: Y015
+    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["offer", "answers", "heartbeat", "refusal", "farewell"]  # noqa: Y015
     _WhichOneofArgType_said: _TypeAlias = _typing.Literal["said", b"said"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_said) -> _WhichOneofReturnType_said | None: ...
 

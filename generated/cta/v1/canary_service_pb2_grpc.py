@@ -92,9 +92,9 @@ class CanaryServiceServicer(object):
         at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
         three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
         once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
-        notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
-        Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
-        with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+        notice. A farewell takes the offer back in order; a worker whose call ends without one is expected back, and one
+        that had a task is not taken for a proof of anything. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
+        (FIELD_INVALID: the first message is no offer, or a message has a wrong field).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,9 +50,9 @@ class CanaryServiceStub:
     at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
     three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
     once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
-    notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
-    Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
-    with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+    notice. A farewell takes the offer back in order; a worker whose call ends without one is expected back, and one
+    that had a task is not taken for a proof of anything. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
+    (FIELD_INVALID: the first message is no offer, or a message has a wrong field).
     """
 
 @_typing.type_check_only
@@ -77,9 +77,9 @@ class CanaryServiceAsyncStub(CanaryServiceStub):
     at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
     three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
     once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
-    notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
-    Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
-    with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+    notice. A farewell takes the offer back in order; a worker whose call ends without one is expected back, and one
+    that had a task is not taken for a proof of anything. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
+    (FIELD_INVALID: the first message is no offer, or a message has a wrong field).
     """
 
 class CanaryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,9 +125,9 @@ class CanaryServiceServicer(metaclass=_abc_1.ABCMeta):
         at least every second, also while it has no task. A task's lease ends with its last answer, at its time limit, after
         three seconds without a word, or with the call; what is unanswered then goes to another worker. An event is counted
         once: an answer that comes again, too late or for a lease that is not the caller's changes nothing and is told in a
-        notice. Ending the sending side in order takes the offer back; a call that breaks while a lease is open does not.
-        Fails with NOT_FOUND (STREAM_NOT_FOUND), INVALID_ARGUMENT (FIELD_INVALID: the first message is no offer, or one
-        with a wrong field) and RESOURCE_EXHAUSTED (TOO_MANY_CALLS).
+        notice. A farewell takes the offer back in order; a worker whose call ends without one is expected back, and one
+        that had a task is not taken for a proof of anything. Fails with NOT_FOUND (STREAM_NOT_FOUND) and INVALID_ARGUMENT
+        (FIELD_INVALID: the first message is no offer, or a message has a wrong field).
         """
 
 def add_CanaryServiceServicer_to_server(servicer: CanaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from cta.v1 import event_pb2 as cta_dot_v1_dot_event__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/canary_task.proto\x12\x06\x63ta.v1\x1a\x12\x63ta/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\"h\n\x0b\x43\x61naryOffer\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\"v\n\x0b\x43\x61naryEvent\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.cta.v1.CanaryEventKind\x12 \n\x07payload\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Payload\x12\x1e\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x0f.cta.v1.Payload\"\xf2\x01\n\nCanaryTask\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x11\n\tcanary_id\x18\x02 \x01(\t\x12\x11\n\tstream_id\x18\x03 \x01(\t\x12\x12\n\nadapter_id\x18\x04 \x01(\t\x12\x14\n\x0cprogram_json\x18\x05 \x01(\t\x12-\n\ntime_limit\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x65vent_limit\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x06\x65vents\x18\x08 \x03(\x0b\x32\x13.cta.v1.CanaryEvent\"\x9c\x01\n\x0c\x43\x61naryAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.cta.v1.CanaryOutcome\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x15\n\rerror_message\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\rCanaryAnswers\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12%\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x14.cta.v1.CanaryAnswer\"#\n\x0f\x43\x61naryHeartbeat\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"8\n\rCanaryRefusal\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x15\n\rerror_message\x18\x02 \x01(\t\"0\n\x0c\x43\x61naryCancel\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x0c\x43\x61naryNotice\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*r\n\x0f\x43\x61naryEventKind\x12!\n\x1d\x43\x41NARY_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43\x41NARY_EVENT_KIND_DRIFTED\x10\x01\x12\x1d\n\x19\x43\x41NARY_EVENT_KIND_HEALTHY\x10\x02*\xb5\x01\n\rCanaryOutcome\x12\x1e\n\x1a\x43\x41NARY_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41NARY_OUTCOME_PASSED\x10\x01\x12\"\n\x1e\x43\x41NARY_OUTCOME_ADAPTER_REFUSED\x10\x02\x12\"\n\x1e\x43\x41NARY_OUTCOME_CONTRACT_BROKEN\x10\x03\x12!\n\x1d\x43\x41NARY_OUTCOME_HANDLER_RAISED\x10\x04\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/canary_task.proto\x12\x06\x63ta.v1\x1a\x12\x63ta/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\"h\n\x0b\x43\x61naryOffer\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\"v\n\x0b\x43\x61naryEvent\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.cta.v1.CanaryEventKind\x12 \n\x07payload\x18\x02 \x01(\x0b\x32\x0f.cta.v1.Payload\x12\x1e\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x0f.cta.v1.Payload\"\xf2\x01\n\nCanaryTask\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x11\n\tcanary_id\x18\x02 \x01(\t\x12\x11\n\tstream_id\x18\x03 \x01(\t\x12\x12\n\nadapter_id\x18\x04 \x01(\t\x12\x14\n\x0cprogram_json\x18\x05 \x01(\t\x12-\n\ntime_limit\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x65vent_limit\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x06\x65vents\x18\x08 \x03(\x0b\x32\x13.cta.v1.CanaryEvent\"\x9c\x01\n\x0c\x43\x61naryAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.cta.v1.CanaryOutcome\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x15\n\rerror_message\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\rCanaryAnswers\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12%\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x14.cta.v1.CanaryAnswer\"#\n\x0f\x43\x61naryHeartbeat\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"8\n\rCanaryRefusal\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x15\n\rerror_message\x18\x02 \x01(\t\"\x10\n\x0e\x43\x61naryFarewell\"0\n\x0c\x43\x61naryCancel\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x0c\x43\x61naryNotice\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*r\n\x0f\x43\x61naryEventKind\x12!\n\x1d\x43\x41NARY_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43\x41NARY_EVENT_KIND_DRIFTED\x10\x01\x12\x1d\n\x19\x43\x41NARY_EVENT_KIND_HEALTHY\x10\x02*\xb5\x01\n\rCanaryOutcome\x12\x1e\n\x1a\x43\x41NARY_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41NARY_OUTCOME_PASSED\x10\x01\x12\"\n\x1e\x43\x41NARY_OUTCOME_ADAPTER_REFUSED\x10\x02\x12\"\n\x1e\x43\x41NARY_OUTCOME_CONTRACT_BROKEN\x10\x03\x12!\n\x1d\x43\x41NARY_OUTCOME_HANDLER_RAISED\x10\x04\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.canary_task_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_CANARYEVENTKIND']._serialized_start=988
-  _globals['_CANARYEVENTKIND']._serialized_end=1102
-  _globals['_CANARYOUTCOME']._serialized_start=1105
-  _globals['_CANARYOUTCOME']._serialized_end=1286
+  _globals['_CANARYEVENTKIND']._serialized_start=1006
+  _globals['_CANARYEVENTKIND']._serialized_end=1120
+  _globals['_CANARYOUTCOME']._serialized_start=1123
+  _globals['_CANARYOUTCOME']._serialized_end=1304
   _globals['_CANARYOFFER']._serialized_start=88
   _globals['_CANARYOFFER']._serialized_end=192
   _globals['_CANARYEVENT']._serialized_start=194
@@ -52,8 +52,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANARYHEARTBEAT']._serialized_end=827
   _globals['_CANARYREFUSAL']._serialized_start=829
   _globals['_CANARYREFUSAL']._serialized_end=885
-  _globals['_CANARYCANCEL']._serialized_start=887
-  _globals['_CANARYCANCEL']._serialized_end=935
-  _globals['_CANARYNOTICE']._serialized_start=937
-  _globals['_CANARYNOTICE']._serialized_end=986
+  _globals['_CANARYFAREWELL']._serialized_start=887
+  _globals['_CANARYFAREWELL']._serialized_end=903
+  _globals['_CANARYCANCEL']._serialized_start=905
+  _globals['_CANARYCANCEL']._serialized_end=953
+  _globals['_CANARYNOTICE']._serialized_start=955
+  _globals['_CANARYNOTICE']._serialized_end=1004
 # @@protoc_insertion_point(module_scope)

@@ -322,6 +322,23 @@ class CanaryRefusal(_message.Message):
 Global___CanaryRefusal: _TypeAlias = CanaryRefusal  # noqa: Y015
 
 @_typing.final
+class CanaryFarewell(_message.Message):
+    """A worker takes its offer back: it stops in order, and what is unanswered goes to another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CanaryFarewell: _TypeAlias = CanaryFarewell  # noqa: Y015
+
+@_typing.final
 class CanaryCancel(_message.Message):
     """A lease is taken back."""
 
