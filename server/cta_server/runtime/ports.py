@@ -22,6 +22,8 @@ from cta_core.incident import Incident, State
 from cta_core.look import Look
 from cta_core.machine import AdapterChange, AdapterState, Effect
 from cta_core.memory import DecisionEntry, SignatureRecord
+from cta_core.privacy.mask import Mask
+from cta_core.notice import Notice
 from cta_core.quarantine import Delivery, HeldEvent, HeldState
 from cta_core.run import Run
 from cta_core.stream import Stream
@@ -116,6 +118,36 @@ class OpenTrace(msgspec.Struct, frozen=True, kw_only=True):
     """Set once it is closed."""
 
 
+class WebhookPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a webhook has got in the notices; all of it outlives the process."""
+
+    name: str
+    position: int = 0
+    """Of the last notice that was taken or skipped."""
+    delivered: int = 0
+    skipped: int = 0
+    """Notices that grew too old while they could not be delivered."""
+    success_time: float = 0.0
+    """When a notice or a ping was last taken; 0: never."""
+    gone: str = ""
+    """Mark of the address that answered 410 Gone; empty: none did."""
+
+
+class NoticePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some notices in order, and the place up to which there are no others."""
+
+    notices: tuple[Notice, ...]
+    end: int
+
+
+class WaitingNotices(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook has still before it."""
+
+    count: int
+    since: float
+    """Time of the oldest; 0 if none waits."""
+
+
 class StaleRevision(Exception):
     """The incident, adapter or stream changed since the caller looked."""
 
@@ -162,6 +194,13 @@ class Journal(Protocol):
 
     def get_baseline(self, stream_id: str, *, limit: int) -> list[bytes]:
         """At most `limit` of them, spread evenly."""
+        ...
+
+    def mask_baseline(self, stream_id: str, events: Sequence[bytes], *, profile: bytes, masks: Sequence[Mask]) -> bool:
+        """Puts masked copies in the place of all kept events, with their profile and the masks that they have.
+
+        Without events the baseline goes. False when the baseline changed since it was read, or the stream is gone.
+        """
         ...
 
     def put_profile(self, stream_id: str, profile: bytes) -> None: ...
@@ -284,7 +323,46 @@ class Journal(Protocol):
         ...
 
     def list_deliveries(self, *, stream_id: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
-        """In order of the log."""
+        """In order of the log, without those that were erased."""
+        ...
+
+    def erase_delivered(self, stream_id: str, *, before: float, limit: int) -> int:
+        """Empties the payloads of older deliveries and of the held events that they were; returns how many.
+
+        At most `limit` at once, the oldest first. Rows, positions and counts stay.
+        """
+        ...
+
+    def erased_to(self, *, stream_id: str = "") -> int:
+        """Position of the last delivery that was erased, of a stream or of all; 0 if none was."""
+        ...
+
+    # notices and webhooks
+    def open_webhook(self, name: str) -> WebhookPlace:
+        """The place of a webhook. A new one starts behind everything that has happened.
+
+        Notices are written, each in the transaction of what it tells, once there is a webhook.
+        """
+        ...
+
+    def place_webhook(self, place: WebhookPlace) -> None:
+        """Writes how far a webhook has got."""
+        ...
+
+    def notices_after(
+        self, position: int, *, types: Sequence[str] = (), streams: Sequence[str] = (), limit: int
+    ) -> NoticePage:
+        """What follows a place; `streams` are patterns with `*` and `?`. Without types or streams: all."""
+        ...
+
+    def waiting_notices(
+        self, position: int, *, types: Sequence[str] = (), streams: Sequence[str] = ()
+    ) -> WaitingNotices:
+        """How many follow a place, and since when the first of them waits."""
+        ...
+
+    def trim_notices(self, before: float) -> int:
+        """Drops the oldest up to a time; returns how many."""
         ...
 
     # decisions and settings
@@ -372,6 +450,14 @@ class Archive(Protocol):
 
     def trim_events(self, stream_id: str, *, keep: int) -> None:
         """Drops old events, but none of the newest `keep`; it drops whole blocks, so up to 500 more may stay."""
+        ...
+
+    def erase_events(self, stream_id: str, *, up_to: int) -> None:
+        """Drops events up to a position, in whole blocks; what is appended later gets greater positions."""
+        ...
+
+    def erase_history(self, stream_id: str, *, before: str) -> None:
+        """Drops a stream's runs, reports and canaries whose id, without its prefix, is smaller: ids sort by time."""
         ...
 
     def put_run(self, run: Run) -> Run:

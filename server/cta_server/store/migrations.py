@@ -15,6 +15,8 @@ def journal_migrations() -> Migrations:
     migrations = Migrations("journal")
     migrations(name="journal_1")(_journal_1)
     migrations(name="journal_traces")(_journal_traces)
+    migrations(name="journal_privacy")(_journal_privacy)
+    migrations(name="journal_notices")(_journal_notices)
     return migrations
 
 
@@ -141,6 +143,32 @@ def _journal_traces(db: Database) -> None:
                 stream_id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, part TEXT NOT NULL,
                 body BLOB NOT NULL, UNIQUE (stream_id, trace_id, span_id, part)
             ) STRICT""",
+        ),
+    )
+
+
+def _journal_notices(db: Database) -> None:
+    _run(
+        db,
+        (
+            # what webhooks are told, in order, and how far each of them has got
+            """CREATE TABLE notices (
+                position INTEGER PRIMARY KEY AUTOINCREMENT,
+                time REAL NOT NULL, type TEXT NOT NULL, stream_id TEXT NOT NULL, body TEXT NOT NULL
+            ) STRICT""",
+            "CREATE TABLE webhooks (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        ),
+    )
+
+
+def _journal_privacy(db: Database) -> None:
+    _run(
+        db,
+        (
+            "ALTER TABLE streams ADD COLUMN masks TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE streams ADD COLUMN masked TEXT NOT NULL DEFAULT '[]'",
+            # the last delivery of each stream whose payload was erased; all before it were as well
+            "CREATE TABLE erasures (stream_id TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID",
         ),
     )
 

@@ -11,6 +11,7 @@ from cta_server.store.journal.counters import current_revision
 from cta_server.store.journal.decisions import Decisions
 from cta_server.store.journal.deliveries import Deliveries
 from cta_server.store.journal.incidents import Incidents
+from cta_server.store.journal.notices import Notices
 from cta_server.store.journal.quarantine import Quarantine
 from cta_server.store.journal.streams import Streams
 from cta_server.store.journal.traces import Traces
@@ -19,7 +20,7 @@ from cta_server.store.migrations import journal_migrations
 __all__ = ["SqliteJournal", "open_journal"]
 
 
-class SqliteJournal(Streams, Baselines, Incidents, Adapters, Quarantine, Deliveries, Decisions, Traces):
+class SqliteJournal(Streams, Baselines, Incidents, Adapters, Quarantine, Deliveries, Decisions, Traces, Notices):
     """Matches `runtime.ports.Journal`. Methods block; they may come from any thread and take turns."""
 
     def revision(self) -> int:

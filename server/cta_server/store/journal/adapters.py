@@ -10,8 +10,10 @@ import msgspec
 from cta_core.adapter.revision import AdapterRevision
 from cta_core.machine import AdapterChange, AdapterState
 from cta_core.memory import DecisionEntry
+from cta_core.notice import of_adapter
 from cta_server.runtime.ports import StaleRevision
 from cta_server.store.journal import decisions as log
+from cta_server.store.journal import notices
 from cta_server.store.journal.counters import next_revision
 from cta_server.store.journal.requests import Scope, answered, remember
 from cta_server.store.part import Part
@@ -26,6 +28,7 @@ def insert(conn: sqlite3.Connection, adapter: AdapterRevision) -> AdapterRevisio
         "INSERT INTO adapters (adapter_id, revision, body) VALUES (?, ?, ?)",
         (adapter.adapter_id, written.revision, body),
     )
+    notices.append(conn, of_adapter(written))
     return written
 
 
@@ -52,6 +55,7 @@ def change(conn: sqlite3.Connection, changes: Iterable[AdapterChange], *, time: 
             "UPDATE adapters SET revision = ?, body = ? WHERE adapter_id = ?",
             (adapter.revision, msgspec.json.encode(adapter).decode(), adapter.adapter_id),
         )
+        notices.append(conn, of_adapter(adapter))
         changed.append(adapter)
     return changed
 

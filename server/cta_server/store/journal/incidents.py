@@ -13,8 +13,9 @@ import msgspec
 
 from cta_core.incident import Incident, State
 from cta_core.machine import Effect
+from cta_core.notice import of_incident
 from cta_server.runtime.ports import Committed, PendingEffect, StaleRevision, Transition
-from cta_server.store.journal import adapters, decisions, quarantine
+from cta_server.store.journal import adapters, decisions, notices, quarantine
 from cta_server.store.journal.counters import current_revision, next_revision
 from cta_server.store.journal.requests import Scope, answered, remember
 from cta_server.store.part import Part
@@ -47,6 +48,7 @@ class Incidents(Part):
             # The incident takes its revision last: who sees the incident has seen the adapters that it speaks of.
             incident = msgspec.structs.replace(step, revision=next_revision(conn))
             _put(conn, incident)
+            notices.append(conn, of_incident(incident, len(before.marks) if before else 0))
             effects = _append(conn, incident, transition)
             decisions.record(conn, transition.decisions)
             adopted = quarantine.adopt(conn, incident.stream_id, transition.adopt_keys, incident.incident_id)
