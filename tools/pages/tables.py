@@ -20,6 +20,7 @@ MEANINGS = {
         "decisions": "who did what, when and why; append-only, which SQLite itself enforces",
         "deliveries": "the log of redriven events; an event of the quarantine stands in it once at most",
         "effects": "what the loop still has to do, and whether it did",
+        "erasures": "the last delivery of each stream whose payload went by age",
         "held": "the quarantine: events as they came, why they are held, whether they were redriven",
         "held_counts": "counts of the quarantine by stream, incident and state",
         "hold_requests": "request ids of batches that held something, so that a retry holds nothing twice",

@@ -62,6 +62,14 @@ class StoreFile:
         with self._turn, self._named_errors():
             yield self._opened().conn
 
+    def forget(self) -> None:
+        """Empties the write-ahead log, which still has what a transaction overwrote.
+
+        While another process reads the file, a part of the log stays until the next time.
+        """
+        with self._turn, self._named_errors():
+            self._opened().conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Closes the file and releases the lock; a second call does nothing."""
         with self._turn:
@@ -80,6 +88,7 @@ class StoreFile:
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute(f"PRAGMA synchronous = {synchronous}")
             conn.execute("PRAGMA foreign_keys = ON")
+            conn.execute("PRAGMA secure_delete = ON")
             conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             migrations.apply(database)
         except BaseException:

@@ -28,6 +28,17 @@ class SqliteArchive(Events, Runs, Findings, Signatures):
             ):
                 conn.execute(statement, (stream_id,))
 
+    def erase_history(self, stream_id: str, *, before: str) -> None:
+        """Drops a stream's runs, reports and canaries whose id, without its prefix, is smaller: ids sort by time."""
+        with self._file.write() as conn:
+            for statement, prefix in (
+                ("DELETE FROM runs WHERE stream_id = ? AND run_id < ?", "run_"),
+                ("DELETE FROM reports WHERE stream_id = ? AND report_id < ?", "rep_"),
+                ("DELETE FROM canaries WHERE stream_id = ? AND canary_id < ?", "can_"),
+            ):
+                conn.execute(statement, (stream_id, prefix + before))
+        self._file.forget()
+
     def close(self) -> None:
         """Closes the file and lets another process have it; a second call does nothing."""
         self._file.close()

@@ -93,6 +93,23 @@ class Events(Part):
                 (stream_id, keep),
             )
 
+    def erase_events(self, stream_id: str, *, up_to: int) -> None:
+        """Drops the blocks that end at a position or before it.
+
+        Of the newest block the row stays, without events: the positions of a stream never begin anew.
+        """
+        with self._file.write() as conn:
+            conn.execute(
+                """DELETE FROM event_blocks WHERE stream_id = ?1 AND last <= ?2 AND last <
+                    (SELECT max(last) FROM event_blocks WHERE stream_id = ?1)""",
+                (stream_id, up_to),
+            )
+            conn.execute(
+                "UPDATE event_blocks SET count = 0, kinds = '', body = ? WHERE stream_id = ? AND last <= ?",
+                (msgspec.msgpack.encode([]), stream_id, up_to),
+            )
+        self._file.forget()
+
 
 def _recorded(stream_id: str, position: int, event: _Kept) -> RecordedEvent:
     return RecordedEvent(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cta_server.store.clickhouse.documents import Documents
 from cta_server.store.clickhouse.engine import Engine, open_engine
+from cta_server.store.clickhouse.erasing import Erasing
 from cta_server.store.clickhouse.events import Events
 from cta_server.store.clickhouse.schema import migrate
 from cta_server.store.clickhouse.signatures import Signatures
@@ -15,7 +16,7 @@ from cta_server.store.clickhouse.signatures import Signatures
 __all__ = ["ClickHouseArchive", "open_clickhouse"]
 
 
-class ClickHouseArchive(Events, Documents, Signatures):
+class ClickHouseArchive(Events, Documents, Signatures, Erasing):
     """Matches `runtime.ports.Archive`. Methods block; they may come from any thread and take turns."""
 
     def __init__(self, engine: Engine) -> None:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
+
+from cta_core.privacy.mask import Mask
 from cta_server.store.part import Part
 
 KEPT = 10_000
@@ -42,6 +45,39 @@ class Baselines(Part):
             )
             conn.execute("INSERT OR REPLACE INTO baselines VALUES (?, ?, ?)", (stream_id, offered, wider))
         return _kept(offered, wider)
+
+    def mask_baseline(self, stream_id: str, events: Sequence[bytes], *, profile: bytes, masks: Sequence[Mask]) -> bool:
+        """Puts masked copies in the place of all kept events, and the masks that they have into the stream, at once.
+
+        Without events the baseline goes, with its profile. False when the baseline changed since it was read, or the
+        stream is gone: then nothing is written.
+        """
+        with self._file.write() as conn:
+            numbers = [
+                row[0]
+                for row in conn.execute(
+                    "SELECT number FROM baseline_events WHERE stream_id = ? ORDER BY number", (stream_id,)
+                )
+            ]
+            if events and len(events) != len(numbers):
+                return False
+            if events:
+                conn.executemany(
+                    "UPDATE baseline_events SET event = ? WHERE stream_id = ? AND number = ?",
+                    [(event, stream_id, number) for event, number in zip(events, numbers, strict=True)],
+                )
+                conn.execute("UPDATE profiles SET profile = ? WHERE stream_id = ?", (profile, stream_id))
+            else:
+                for statement in (
+                    "DELETE FROM baseline_events WHERE stream_id = ?",
+                    "DELETE FROM baselines WHERE stream_id = ?",
+                    "DELETE FROM profiles WHERE stream_id = ?",
+                ):
+                    conn.execute(statement, (stream_id,))
+            masked = msgspec.json.encode(list(masks)).decode()
+            known = conn.execute("UPDATE streams SET masked = ? WHERE stream_id = ?", (masked, stream_id)).rowcount
+        self._file.forget()
+        return bool(known)
 
     def get_baseline(self, stream_id: str, *, limit: int) -> list[bytes]:
         """At most `limit` of the kept events, spread evenly, in the order in which they were offered."""

@@ -62,12 +62,13 @@ class Deliveries(Part):
             return last_position(conn, "deliveries")
 
     def list_deliveries(self, *, stream_id: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
-        """In order of the log."""
+        """In order of the log, without those that were erased."""
         query = Query(
             """SELECT d.position, d.held_position, d.stream_id, h.event_id, d.adapter_id, d.adapter_revision, d.time,
                 d.raw, h.raw FROM deliveries d JOIN held h ON h.position = d.held_position"""
         )
         query.where("d.position > ?", after).equal("d.stream_id", stream_id)
+        query.where("d.position > coalesce((SELECT position FROM erasures e WHERE e.stream_id = d.stream_id), 0)")
         with self._file.read() as conn:
             rows = query.rows(conn, order="d.position", limit=limit)
         return [
@@ -84,3 +85,38 @@ class Deliveries(Part):
             )
             for position, held_position, stream, event, adapter_id, adapter_revision, time, raw, original in rows
         ]
+
+    def erase_delivered(self, stream_id: str, *, before: float, limit: int) -> int:
+        """Empties deliveries that are older, and the held events that they were; returns how many.
+
+        At most `limit` at once, the oldest first. Rows, positions and counts stay.
+        """
+        with self._file.write() as conn:
+            row = conn.execute("SELECT position FROM erasures WHERE stream_id = ?", (stream_id,)).fetchone()
+            due: list[tuple[int, int]] = []
+            for position, held_position, time in conn.execute(
+                """SELECT position, held_position, time FROM deliveries WHERE stream_id = ? AND position > ?
+                    ORDER BY position LIMIT ?""",
+                (stream_id, row[0] if row else 0, limit),
+            ):
+                if time >= before:
+                    break
+                due.append((position, held_position))
+            if not due:
+                return 0
+            conn.executemany("UPDATE deliveries SET raw = x'' WHERE position = ?", [(one,) for one, _ in due])
+            # What a stage said of an event may quote it.
+            conn.executemany(
+                """UPDATE held SET raw = x'', message = CASE reason WHEN 'STAGE_FAILED' THEN '' ELSE message END
+                    WHERE position = ?""",
+                [(one,) for _, one in due],
+            )
+            conn.execute("INSERT OR REPLACE INTO erasures VALUES (?, ?)", (stream_id, due[-1][0]))
+        self._file.forget()
+        return len(due)
+
+    def erased_to(self, *, stream_id: str = "") -> int:
+        """Position of the last delivery that was erased, of a stream or of all; 0 if none was."""
+        query = Query("SELECT coalesce(max(position), 0) FROM erasures").equal("stream_id", stream_id)
+        with self._file.read() as conn:
+            return int(query.rows(conn)[0][0])

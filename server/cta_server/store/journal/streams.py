@@ -7,18 +7,19 @@ from typing import Any
 import msgspec
 
 from cta_core.memory import DecisionEntry
+from cta_core.privacy.mask import Mask
 from cta_core.stream import Policy, Stream
 from cta_server.runtime.ports import StaleRevision
 from cta_server.store.journal import decisions
 from cta_server.store.journal.counters import next_revision
 from cta_server.store.part import Part
 
-_SELECT = """SELECT stream_id, revision, create_time, update_time, consumer, description, policy, contract, learned
-    FROM streams"""
+_SELECT = """SELECT stream_id, revision, create_time, update_time, consumer, description, policy, contract, learned,
+    masks, masked FROM streams"""
 
 
 def _stream(row: tuple[Any, ...]) -> Stream:
-    stream_id, revision, create_time, update_time, consumer, description, policy, contract, learned = row
+    stream_id, revision, create_time, update_time, consumer, description, policy, contract, learned, *masks = row
     return Stream(
         stream_id=stream_id,
         revision=revision,
@@ -29,6 +30,8 @@ def _stream(row: tuple[Any, ...]) -> Stream:
         policy=msgspec.json.decode(policy, type=Policy),
         contract=contract,
         learned=learned,
+        masks=msgspec.json.decode(masks[0], type=tuple[Mask, ...]),
+        masked=msgspec.json.decode(masks[1], type=tuple[Mask, ...]),
     )
 
 
@@ -44,7 +47,7 @@ class Streams(Part):
                 raise StaleRevision(expected, actual)
             written = msgspec.structs.replace(stream, revision=next_revision(conn))
             conn.execute(
-                "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     written.stream_id,
                     written.revision,
@@ -55,6 +58,8 @@ class Streams(Part):
                     msgspec.json.encode(written.policy).decode(),
                     written.contract,
                     written.learned,
+                    msgspec.json.encode(written.masks).decode(),
+                    msgspec.json.encode(written.masked).decode(),
                 ),
             )
             decisions.record(conn, (decision,) if decision else ())
@@ -87,6 +92,7 @@ class Streams(Part):
                 "DELETE FROM held_counts WHERE stream_id = ?",
                 "DELETE FROM incidents WHERE stream_id = ?",
                 "DELETE FROM adapters WHERE stream_id = ?",
+                "DELETE FROM erasures WHERE stream_id = ?",
                 "DELETE FROM baseline_events WHERE stream_id = ?",
                 "DELETE FROM baselines WHERE stream_id = ?",
                 "DELETE FROM profiles WHERE stream_id = ?",
