@@ -94,6 +94,8 @@ class CanaryDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     canary_id: str
     verdict: Verdict
     why: str = ""
+    question: str = ""
+    """What to ask a person when it is INCONCLUSIVE; empty: it saw too few events."""
 
 
 class BakeDone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -323,7 +325,7 @@ def _canary_done(incident: Incident, done: CanaryDone, context: Context) -> Next
             asked = msgspec.structs.replace(judged, question="The canary could not be carried out.")
             return _go(asked, State.ESCALATED, context, why=done.why, adapters=_shelved(judged, AdapterState.PROPOSED))
         case Verdict.INCONCLUSIVE:
-            asked = _ask(judged, "The canary saw too few events for its claim.")
+            asked = _ask(judged, done.question or "The canary saw too few events for its claim.")
             return _go(asked, State.AWAITING_APPROVAL, context, why=done.why)
         case Verdict.PASS:
             approved = _approved_by_person(incident)

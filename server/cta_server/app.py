@@ -48,6 +48,8 @@ def build_runtime(configuration: Configuration) -> Runtime:
         sources_folder=sources,
         clock=time.time,
         adviser=adviser,
+        settle_seconds=settings.otlp.settle_seconds,
+        wait_seconds=settings.otlp.wait_seconds,
         word_vectors=settings.memory.word_vectors,
     )
 

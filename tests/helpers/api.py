@@ -78,7 +78,15 @@ async def serving(folder: Path, *, recovered: bool = True, **flags: str) -> Asyn
     storage = Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
     sources = folder / "sources"
     sources.mkdir(exist_ok=True)
-    runtime = Runtime(storage=storage, consumers={"payments": PAYMENTS}, sources_folder=sources, clock=time.time)
+    otlp = configuration.settings.otlp
+    runtime = Runtime(
+        storage=storage,
+        consumers={"payments": PAYMENTS},
+        sources_folder=sources,
+        clock=time.time,
+        settle_seconds=otlp.settle_seconds,
+        wait_seconds=otlp.wait_seconds,
+    )
     rpc = build_server(runtime, configuration)
     port = await rpc.start()
     try:

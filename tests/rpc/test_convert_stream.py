@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cta.v1 import stream_pb2 as api
 from cta_core.errors import InvalidInput
 from cta_core.profile import Profile
-from cta_core.stream import Autonomy, CanaryPolicy, Policy, Stream
+from cta_core.stream import Autonomy, CanaryPolicy, InConsumer, Policy, Stream
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.stream import (
     STREAM_STATE,
@@ -46,6 +46,7 @@ POLICIES = st.builds(
         min_events=st.integers(0, 2**31 - 1),
         max_events=COUNTS,
         wait_seconds=SECONDS,
+        in_consumer=st.sampled_from(InConsumer),
     ),
     bake_seconds=SECONDS,
     bake_max_error_rate=SHARES,
@@ -135,7 +136,13 @@ def test_every_path_that_a_mask_may_name_changes_something(path: str) -> None:
         "autonomy": Autonomy.OBSERVE,
         "silent_autonomy": Autonomy.OBSERVE,
         "canary": CanaryPolicy(
-            max_error_rate=0.2, max_p95_ms=1, sureness=0.2, min_events=2, max_events=2, wait_seconds=2
+            max_error_rate=0.2,
+            max_p95_ms=1,
+            sureness=0.2,
+            min_events=2,
+            max_events=2,
+            wait_seconds=2,
+            in_consumer=InConsumer.OFF,
         ),
     }
     other = {n: values.get(n, 0.5) for n in Policy.__struct_fields__}

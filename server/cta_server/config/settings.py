@@ -84,6 +84,23 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Folder of the JSON Lines files that a source may replay; empty: none."""
 
 
+class OtlpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How OpenTelemetry's spans become runs."""
+
+    stream: str = ""
+    """Stream of spans that name none by `cta.stream` and whose `service.name` is none; empty: they are refused."""
+    settle_seconds: float = 6.0
+    """How long to wait for more spans of a trace once its root has come. Exporters send every 5 s by default."""
+    wait_seconds: float = 60.0
+    """How long to wait for more spans of a trace whose root has not come."""
+
+    def problems(self) -> Iterator[Violation]:
+        """What is wrong with the values, by key."""
+        for name in ("settle_seconds", "wait_seconds"):
+            if not 0 <= getattr(self, name) <= 3600:
+                yield Violation(f"otlp.{name}", "must lie between 0 and 3600")
+
+
 class LogLevel(StrEnum):
     """Least weight of a line."""
 
@@ -118,6 +135,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """ProcessEvents and ReportFailures. A batch takes milliseconds; 64 of 3 MiB bound their memory near 200 MiB."""
     analyses: int = 4
     """Diagnose and AnalyzeIncident. One process analyses; a queue of four at some 50 ms each stays under a second."""
+    exports: int = 16
+    """Exports of OpenTelemetry spans and log records. One of 512 spans takes some 30 ms; 16 stay under a second."""
     trials: int = 8
     """TestAdapter and LearnBaseline. Each takes some milliseconds of the event loop."""
     canaries: int = 4
@@ -190,6 +209,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     consumers: dict[str, ConsumerSettings] = msgspec.field(default_factory=lambda: {"payments": PAYMENTS})
     sources: SourceSettings = SourceSettings()
+    otlp: OtlpSettings = OtlpSettings()
     policy: Policy = Policy()
     """Policy of streams that leave theirs open."""
     log: LogSettings = LogSettings()
@@ -214,6 +234,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.store.archive and not self.store.archive.startswith(("chdb://", "clickhouse://")):
             yield Violation("store.archive", "must be empty, chdb://PATH or clickhouse://HOST[:PORT][/DATABASE]")
         yield from self.adviser.problems()
+        yield from self.otlp.problems()
         for name in LimitSettings.__struct_fields__:
             if getattr(self.limits, name) < 1:
                 yield Violation(f"limits.{name}", "must be at least 1")

@@ -1,8 +1,8 @@
 """What happens around every call: ids for the log, admission, the request's bytes, errors, and one line per call.
 
-It wraps the handlers of `cta.v1`, each once; health and reflection pass untouched. Requests are parsed in here, so that
-bytes that are no message (a `string` that is not UTF-8) become an error with a reason like any other. The server makes
-it.
+It wraps the handlers of `cta.v1` and of OpenTelemetry's collector services, each once; health and reflection pass
+untouched. Requests are parsed in here, so that bytes that are no message (a `string` that is not UTF-8) become an error
+with a reason like any other. The server makes it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from cta_server.runtime.errors import StoreDown, Unavailable
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
-PREFIX: Final = "/cta.v1."
+PREFIXES: Final = ("/cta.v1.", "/opentelemetry.proto.collector.")
+"""What is ours to answer for: the API, and the collector services beside it."""
 END: Final = object()
 
 log = structlog.get_logger(__name__)
@@ -82,13 +83,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is None:
             handler = await continuation(handler_call_details)
             # Also for a method that does not exist; then there is no handler, and gRPC answers UNIMPLEMENTED.
-            if handler is None or not method.startswith(PREFIX):
+            if handler is None or not method.startswith(PREFIXES):
                 return handler
             wrapped = self._wrapped[method] = self._wrap(method, handler)
         return wrapped
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        rpc = method.removeprefix(PREFIX)
+        rpc = method.removeprefix("/cta.v1.").removeprefix("/")
         # A single request is parsed in the wrapper; a stream of requests by gRPC, one by one.
         parse: Callable[[bytes], Any] = (
             _as_it_is if handler.request_streaming else handler.request_deserializer or _as_it_is

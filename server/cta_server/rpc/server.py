@@ -16,6 +16,8 @@ import structlog
 from google.rpc import error_details_pb2  # loaded for reflection: clients can then read the details of errors
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from cta.v1 import (
     adapter_service_pb2_grpc,
@@ -41,6 +43,7 @@ from cta_server.rpc.services.canaries import CanaryServicer
 from cta_server.rpc.services.events import EventServicer
 from cta_server.rpc.services.faults import FaultServicer
 from cta_server.rpc.services.incidents import IncidentServicer
+from cta_server.rpc.services.otlp import OtlpLogServicer, OtlpTraceServicer
 from cta_server.rpc.services.runs import RunServicer
 from cta_server.rpc.services.signatures import SignatureServicer
 from cta_server.rpc.services.sources import SourceServicer
@@ -65,6 +68,12 @@ SERVICES: Final = tuple(
     )
 )
 """Full names of the services."""
+
+COLLECTOR: Final = (
+    "opentelemetry.proto.collector.logs.v1.LogsService",
+    "opentelemetry.proto.collector.trace.v1.TraceService",
+)
+"""OpenTelemetry's services beside them."""
 
 REFLECTION: Final = "grpc.reflection.v1.ServerReflection"
 HEALTH: Final = "grpc.health.v1.Health"
@@ -118,6 +127,9 @@ class RpcServer:
         source_service_pb2_grpc.add_SourceServiceServicer_to_server(SourceServicer(face), server)
         stream_service_pb2_grpc.add_StreamServiceServicer_to_server(StreamServicer(face), server)
         system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(face, configuration), server)
+        default = configuration.settings.otlp.stream
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(OtlpTraceServicer(face, default), server)  # type: ignore[no-untyped-call]
+        logs_service_pb2_grpc.add_LogsServiceServicer_to_server(OtlpLogServicer(face, default), server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)  # pyright: ignore[reportUnknownMemberType]
         if self._settings.reflection:
             _reflect(server)
@@ -160,7 +172,7 @@ def build_server(runtime: Runtime, configuration: Configuration) -> RpcServer:
 def _reflect(server: grpc.aio.Server) -> None:
     """Reflection in both versions; the messages of v1 are those of v1alpha, and only the service's name is another."""
     # v1 is answered and not listed: there is no file that describes it, and tools that list would ask for that.
-    names = [*SERVICES, HEALTH, reflection.SERVICE_NAME]
+    names = [*SERVICES, *COLLECTOR, HEALTH, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(

@@ -3,32 +3,34 @@
 Drifted events show whether the adapter heals: an event that an adapter's step refuses stays in the quarantine and is
 no failure, one that is healed into something that the contract or a stage refuses is. Healthy events show that it
 harms nothing: each must come out as it would without the candidate. Healed values must belong to the healthy profile.
-The numbers are judged by `cta_core.verdict`; too few events never promote.
+Where workers offer it, the events that pass so far run through the consumer's own code as well (`proving`). The
+numbers are judged by `cta_core.verdict`; too few events never promote, nor does a word of the consumer that is wanted
+and missing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import msgspec
 
 from cta_core.adapter.revision import AdapterRevision
-from cta_core.canary import Canary, CanaryFailure
+from cta_core.canary import Canary
 from cta_core.diagnosis.report import Severity
-from cta_core.gate import Gate, OutcomeKind
 from cta_core.incident import Incident
-from cta_core.quarantine import HeldReason
-from cta_core.verdict import Judgement, Tally, Verdict, judge
+from cta_core.verdict import Verdict
 from cta_server.runtime import faultpoints
 from cta_server.runtime.analyst import Analyst
 from cta_server.runtime.diagnostics import spread
 from cta_server.runtime.errors import NoEvents
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.ids import Ids
+from cta_server.runtime.proving import Proving
+from cta_server.runtime.replay import Replay, judged
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.stages.pool import StagePool
 from cta_server.runtime.storage import Storage
@@ -43,13 +45,6 @@ CHUNK: Final = 250
 PARITY_SAMPLE: Final = 400
 """Healed events compared with the healthy profile; as many as an analysis looks at."""
 
-REFUSED_LIMIT: Final = 0.5
-"""Share of drifted events that an adapter may refuse. Beyond half it is no fix for what happened (analysis study,
-4.11)."""
-
-KINDS_SHOWN: Final = 10
-"""Kinds of failure listed in a canary."""
-
 
 class Canaries:
     """Runs canaries."""
@@ -62,11 +57,12 @@ class Canaries:
         samples: Samples,
         analyst: Analyst,
         stages: StagePool,
+        proving: Proving,
         ids: Ids,
         clock: Callable[[], float],
     ) -> None:
         self._storage, self._gates, self._samples, self._analyst = storage, gates, samples, analyst
-        self._stages, self._ids, self._clock = stages, ids, clock
+        self._stages, self._proving, self._ids, self._clock = stages, proving, ids, clock
 
     async def run(
         self, adapter: AdapterRevision, *, incident: Incident | None = None, canary_id: str = ""
@@ -76,7 +72,7 @@ class Canaries:
         """
         gate = await self._gates.get(adapter.stream_id)
         drifted, healthy = await self._events(gate, incident)
-        replay = _Replay(gate, adapter, self._stages)
+        replay = Replay(gate, adapter, self._stages)
         canary = Canary(
             canary_id=canary_id or self._ids.new("can"),
             stream_id=adapter.stream_id,
@@ -98,8 +94,15 @@ class Canaries:
             await parity
         finally:
             parity.cancel()
+        # What failed already need not be asked of the consumer, and what has too few events is replayed with more.
+        if judged(replay.into(canary).tally, replay, gate).verdict is Verdict.PASS:
+            proofs = self._proving.prove(canary.canary_id, adapter, replay.events, gate.stream.policy)
+            async with contextlib.aclosing(proofs):
+                async for proof in proofs:
+                    replay.proof = proof
+                    yield replay.into(canary)
         done = replay.into(canary)
-        judgement = _judge(done.tally, replay, gate)
+        judgement = judged(done.tally, replay, gate)
         done = msgspec.structs.replace(
             done,
             judgement=judgement,
@@ -130,7 +133,7 @@ class Canaries:
         return drifted, [] if silent else healthy
 
     async def _parity(
-        self, gate: StreamGate, adapter: AdapterRevision, replay: _Replay, incident: Incident | None
+        self, gate: StreamGate, adapter: AdapterRevision, replay: Replay, incident: Incident | None
     ) -> None:
         """Compares the healed values with the healthy profile."""
         if not replay.healed:
@@ -145,100 +148,3 @@ class Canaries:
         paths = sorted({path for step in adapter.program.steps for path in step.writes()})
         healed = spread(replay.healed, PARITY_SAMPLE)
         replay.parity_ok, replay.parity_text = await self._analyst.belongs(baseline, healed, paths)
-
-
-class _Replay:
-    """Counts of one replay."""
-
-    def __init__(self, gate: StreamGate, adapter: AdapterRevision, stages: StagePool) -> None:
-        self._stream = gate.stream
-        self._now: Gate = gate.gate
-        self._then: Gate = gate.candidate((adapter,))
-        self._adapter = adapter
-        self._stages = stages
-        self._failures: Counter[tuple[str, str]] = Counter()
-        self._latencies: list[float] = []
-        self._drifted = self._failed = self._healthy = self._harmed = 0
-        self.refused = 0
-        self.healed: list[bytes] = []
-        self.parity_ok = True
-        self.parity_text = ""
-
-    async def drifted(self, events: Sequence[bytes]) -> None:
-        """Replays drifted events."""
-        began = time.perf_counter()
-        outcomes = self._then.judge_many(list(events))
-        each_ms = (time.perf_counter() - began) * 1000 / len(events)
-        passed: list[bytes] = []
-        for outcome in outcomes:
-            if outcome.adapter_id != self._adapter.adapter_id:
-                continue  # the adapter is not for it: another cause, or an event in the old shape
-            if outcome.kind is OutcomeKind.HEALED:
-                passed.append(outcome.raw)
-            elif outcome.reason is HeldReason.ADAPTER_REFUSED:
-                self.refused += 1
-                continue
-            else:
-                self._failed += 1
-                self._failures["gate", outcome.message] += 1
-            self._drifted += 1
-        self.healed += passed
-        await self._through_stages(passed, each_ms, drifted=True)
-
-    async def healthy(self, events: Sequence[bytes]) -> None:
-        """Replays healthy events: each must come out as it does without the candidate."""
-        began = time.perf_counter()
-        then = self._then.judge_many(list(events))
-        each_ms = (time.perf_counter() - began) * 1000 / len(events)
-        now = self._now.judge_many(list(events))
-        for before, after in zip(now, then, strict=True):
-            self._healthy += 1
-            if (before.kind, before.raw) != (after.kind, after.raw):
-                self._harmed += 1
-                self._failures["gate", f"a healthy event would be {after.kind.value.lower()}"] += 1
-        await self._through_stages([o.raw for o in then if o.kind is OutcomeKind.HEALTHY], each_ms, drifted=False)
-
-    async def _through_stages(self, events: list[bytes], gate_ms: float, *, drifted: bool) -> None:
-        if not self._stream.consumer or not events:
-            self._latencies += [gate_ms] * len(events)
-            await asyncio.sleep(0)
-            return
-        chain = await self._stages.run(self._stream.consumer, events, timeout_ms=self._stream.policy.stage_timeout_ms)
-        for outcome in chain.outcomes:
-            self._latencies.append(gate_ms + outcome.latency_ms)
-            # A healthy event that a stage refuses fails there today as well: its bytes are the same.
-            if drifted and not outcome.ok:
-                self._failed += 1
-                self._failures[outcome.stage, f"{outcome.error_type}: {outcome.message}"[:200]] += 1
-
-    def into(self, canary: Canary) -> Canary:
-        """The canary with the counts so far."""
-        return msgspec.structs.replace(
-            canary,
-            tally=Tally(
-                drifted=self._drifted,
-                failed=self._failed,
-                healthy=self._healthy,
-                harmed=self._harmed,
-                latencies_ms=tuple(self._latencies),
-                parity_ok=self.parity_ok,
-                parity_text=self.parity_text,
-            ),
-            failures=tuple(
-                CanaryFailure(stage=stage, message=message, count=count)
-                for (stage, message), count in self._failures.most_common(KINDS_SHOWN)
-            ),
-        )
-
-
-def _judge(tally: Tally, replay: _Replay, gate: StreamGate) -> Judgement:
-    """The verdict, with the rule on refusals that the counts alone do not show."""
-    judgement = judge(tally, gate.stream.policy.canary)
-    looked_at = tally.drifted + replay.refused
-    if looked_at and replay.refused > REFUSED_LIMIT * looked_at:
-        why = f"the adapter refuses {replay.refused} of {looked_at} drifted events"
-        return msgspec.structs.replace(judgement, verdict=Verdict.FAIL, reasons=(why, *judgement.reasons))
-    if replay.refused:
-        more = f"{replay.refused} of {looked_at} drifted events cannot be healed and stay in quarantine"
-        return msgspec.structs.replace(judgement, reasons=(*judgement.reasons, more))
-    return judgement

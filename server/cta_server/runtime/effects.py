@@ -7,8 +7,8 @@ input, and the effect is crossed off in that transaction. What follows from an o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -38,6 +38,16 @@ below what a person notices."""
 
 REDRIVE_RETRY_SECONDS: Final = 1.0
 """Pause before a redrive that failed is tried again, and while the kill switch holds it."""
+
+LOOK_SECONDS: Final = 0.2
+"""How often a running canary looks whether it is still wanted: it may take minutes in a consumer, and a person who
+rejects it sees it end at once."""
+
+UNPROVED: Final = "The consumer's own code did not prove the fix."
+"""What a person is asked when a canary lacks the consumer's word."""
+
+Replayed: TypeAlias = tuple[Canary, Judgement]
+"""A canary with its verdict."""
 
 log = structlog.get_logger(__name__)
 
@@ -114,13 +124,19 @@ class Effects:
         adapter_id = effect.effect.adapter_id
         policy = (await self._gates.get(incident.stream_id)).stream.policy.canary
         deadline = incident.marks[-1].time + policy.wait_seconds
-        canary_id, verdict, why = "", Verdict.ERROR, "no canary ran"
+        canary_id, verdict, why, question = "", Verdict.ERROR, "no canary ran", ""
         try:
             while incident.state is State.CANARY and incident.adapter_id == adapter_id:
                 have = await self._samples.count(incident)
-                done, judgement = await self._replay(incident, adapter_id, canary_id)
+                replayed = await self._while_wanted(incident, self._replay(incident, adapter_id, canary_id))
+                if replayed is None:
+                    break
+                done, judgement = replayed
                 canary_id, verdict, why = done.canary_id, judgement.verdict, "; ".join(judgement.reasons)
                 if verdict is not Verdict.INCONCLUSIVE or self._clock() >= deadline:
+                    break
+                if done.unproved:  # more events would not bring the consumer's word
+                    question = UNPROVED
                     break
                 # Wait for the missing events before the next replay.
                 wanted = have + max(1, judgement.needed - done.tally.drifted)
@@ -135,10 +151,34 @@ class Effects:
             log.exception("canary failed", incident_id=incident.incident_id)
             verdict = Verdict.ERROR
             why = str(error) if isinstance(error, CtaError) else f"the canary failed ({type(error).__name__})"
-        outcome = machine.CanaryDone(adapter_id=adapter_id, canary_id=canary_id, verdict=verdict, why=why)
+        outcome = machine.CanaryDone(
+            adapter_id=adapter_id, canary_id=canary_id, verdict=verdict, why=why, question=question
+        )
         await self._healer.settle(effect, outcome)
 
-    async def _replay(self, incident: Incident, adapter_id: str, canary_id: str) -> tuple[Canary, Judgement]:
+    async def _while_wanted(self, incident: Incident, work: Coroutine[object, object, Replayed]) -> Replayed | None:
+        """What a replay brings; None when the incident left its canary meanwhile, and then the replay is stopped."""
+        name = f"replay/{incident.incident_id}"
+        task, left = (
+            asyncio.create_task(work, name=name),
+            asyncio.create_task(self._left(incident), name=f"{name}/left"),
+        )
+        try:
+            await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            left.cancel()
+            await asyncio.gather(task, left, return_exceptions=True)
+
+    async def _left(self, incident: Incident) -> None:
+        """Returns when the incident is no longer in this canary: a person rejected or closed it."""
+        now = incident
+        while now.state is State.CANARY and now.adapter_id == incident.adapter_id:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = await self._healer.get(incident.incident_id)
+
+    async def _replay(self, incident: Incident, adapter_id: str, canary_id: str) -> Replayed:
         """One replay with its judgement; a repeated one goes on under the same canary."""
         adapter = await self._storage.journaled(self._storage.journal.get_adapter, adapter_id)
         if adapter is None:

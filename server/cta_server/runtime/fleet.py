@@ -1,7 +1,9 @@
-"""The fleet: consumers that apply adapters in their own processes, and which revision each of them is on.
+"""The fleet: consumers that apply adapters in their own processes, which revision each of them is on, and which of them
+offer canaries.
 
 Kept in memory: a worker comes back after a restart of the server and says anew what it applies. It decides how a worker
-stands; what is in force is told to it. Fed by WatchAdapters and ReportAdapter, read by ListWorkers.
+stands; what is in force is told to it. Fed by WatchAdapters, ReportAdapter
+and OfferCanaries, read by ListWorkers.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from cta_server.runtime.leases import Offer
 
 FORGET_SECONDS: Final = 3600.0
 """How long a worker that is away is listed: long enough for a look after a deployment, and then it is history."""
@@ -40,6 +44,8 @@ class WorkerStanding(msgspec.Struct, frozen=True, kw_only=True):
     wanted_revision: int
     last_time: float
     error: str
+    offers: tuple[Offer, ...] = ()
+    """Canaries that it offers to run."""
 
 
 class _Worker:
@@ -50,6 +56,7 @@ class _Worker:
         """Streams that it watches, empty for all; None when it never watched and only reported."""
         self.watches = 0
         self.last_time = 0.0
+        self.offers: list[Offer] = []
         self.said: dict[str, tuple[int, bool, str]] = {}
         """By adapter: revision, applied or refused, why."""
 
@@ -76,6 +83,17 @@ class Fleet:
             worker.watches -= 1
             worker.last_time = self._clock()
 
+    @contextlib.contextmanager
+    def offering(self, offer: Offer) -> Generator[None]:
+        """A worker offers canaries for the length of a `with`."""
+        worker = self._heard(offer.worker_id)
+        worker.offers.append(offer)
+        try:
+            yield
+        finally:
+            worker.offers.remove(offer)
+            worker.last_time = self._clock()
+
     def report(self, worker_id: str, adapter_id: str, revision: int, *, applied: bool, error: str) -> tuple[int, int]:
         """A worker applied or refused a revision; returns how many did the one and the other."""
         self._heard(worker_id).said[adapter_id] = (revision, applied, error)
@@ -89,7 +107,7 @@ class Fleet:
         return [
             self._standing(worker_id, worker, in_force)
             for worker_id, worker in sorted(self._workers.items())
-            if (worker.watches or now - worker.last_time < FORGET_SECONDS)
+            if (worker.watches or worker.offers or now - worker.last_time < FORGET_SECONDS)
             and (not stream_id or _concerned(worker, stream_id, in_force))
         ]
 
@@ -114,8 +132,9 @@ class Fleet:
             state=state,
             applied_revision=max((number for number, yes, _ in worker.said.values() if yes), default=0),
             wanted_revision=max(wanted.values(), default=0),
-            last_time=self._clock() if worker.watches else worker.last_time,
+            last_time=self._clock() if worker.watches or worker.offers else worker.last_time,
             error=next(iter(errors), ""),
+            offers=tuple(worker.offers),
         )
 
     def _heard(self, worker_id: str) -> _Worker:
@@ -123,7 +142,7 @@ class Fleet:
         worker.last_time = self._clock()
         self._workers.move_to_end(worker_id)
         if len(self._workers) > MOST:
-            away = next((name for name, known in self._workers.items() if not known.watches), None)
+            away = next((name for name, known in self._workers.items() if not known.watches and not known.offers), None)
             if away is not None:
                 del self._workers[away]
         return worker
@@ -134,7 +153,11 @@ def _watched(stream_ids: tuple[str, ...], stream_id: str) -> bool:
 
 
 def _concerned(worker: _Worker, stream_id: str, in_force: Mapping[str, tuple[str, int]]) -> bool:
-    """Whether a worker has to do with a stream: it watches it, or spoke about one of its adapters."""
+    """Whether a worker has to do with a stream: it watches it, offers canaries of it, or spoke about one of its
+    adapters.
+    """
+    if any(offer.stream_id == stream_id for offer in worker.offers):
+        return True
     if worker.stream_ids is not None:
         return _watched(worker.stream_ids, stream_id)
     return any(adapter_id in worker.said for adapter_id, (owner, _) in in_force.items() if owner == stream_id)

@@ -43,6 +43,7 @@ from cta_server.runtime.storage import Storage
 from cta_server.runtime.streams import Streams
 from cta_server.runtime.system import System
 from cta_server.runtime.tasks import Tasks
+from cta_server.runtime.traces import Traces
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,8 @@ class Runtime:
         clock: Callable[[], float],
         adviser: Adviser | None = None,
         word_vectors: str = "",
+        settle_seconds: float = 6.0,
+        wait_seconds: float = 60.0,
     ) -> None:
         self.storage, self.clock = storage, clock
         self.draining = asyncio.Event()
@@ -180,6 +183,14 @@ class Runtime:
             tasks=self._tasks,
             clock=clock,
         )
+        self.traces = Traces(
+            storage=storage,
+            hub=self.hub,
+            ids=self.ids,
+            clock=clock,
+            settle_seconds=settle_seconds,
+            wait_seconds=wait_seconds,
+        )
         self.sources = SourceController(feed=self._feed, folder=sources_folder, new_id=self.ids.new, clock=clock)
         self._wire()
 
@@ -193,6 +204,7 @@ class Runtime:
         self.adapters.on_promoted = self._redrive_late
         self.adapters.on_healed_outside = self.bakes.count
         self.streams.on_learned = self._learned
+        self.streams.on_deleted = self.traces.forget
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver
 
@@ -206,6 +218,8 @@ class Runtime:
         await self.offers.load()
         await asyncio.gather(self.stages.start(), self.analyst.start())
         await self._load_streams()
+        await self.traces.load()
+        self._tasks.spawn("traces", self.traces.run())
         resumed = await self.healer.recover()
         self.ready = True
         log.info("recovered", unfinished_effects=resumed, revision=self.hub.revision)

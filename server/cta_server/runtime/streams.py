@@ -72,6 +72,8 @@ class Streams:
         """Set by the runtime: whether a source feeds the stream."""
         self.on_learned: Callable[[str], None] | None = None
         """Set by the runtime: the watch for silent drift begins anew."""
+        self.on_deleted: Callable[[str], None] = lambda _stream_id: None
+        """Set by the runtime: its open traces are forgotten."""
 
     async def create(self, stream: Stream, *, validate_only: bool = False) -> Stream:
         """Creates a stream; the same content again returns what exists. Raises `InvalidInput` or `StreamExists`."""
@@ -147,6 +149,7 @@ class Streams:
         self._detector.forget(stream_id)
         self._taught.discard(stream_id)
         self._intake.forget(stream_id)
+        self.on_deleted(stream_id)
 
     async def learn(
         self, stream_id: str, events: Sequence[bytes] = (), *, append: bool = False, actor: str = ""

@@ -154,7 +154,7 @@ class Traces:
             log.warning("a trace waits for the store", stream_id=stream_id, trace_id=trace_id, why=str(error))
             self._put_off(key, RETRY)
             return
-        except Exception:  # noqa: BLE001 - one trace must not keep the others from their runs
+        except Exception:  # one trace must not keep the others from their runs
             log.exception("a trace could not be put together", stream_id=stream_id, trace_id=trace_id)
             self._put_off(key, AFTER_FAULT)
             return

@@ -39,4 +39,15 @@ def canary(core: Canary) -> api.Canary:
         parity_text=tally.parity_text,
         duration=duration(core.duration_ms),
         failures=[api.CanaryFailure(stage=f.stage, message=f.message, count=f.count) for f in core.failures],
+        proved_by=[
+            api.CanaryProver(
+                worker_id=p.worker_id,
+                consumer=p.consumer,
+                version=p.version,
+                event_count=p.events,
+                failed_count=p.failed,
+            )
+            for p in core.proved_by
+        ],
+        unproved_reason=core.unproved,
     )

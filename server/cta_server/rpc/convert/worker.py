@@ -22,4 +22,8 @@ def worker(core: WorkerStanding) -> api.Worker:
         wanted_revision=core.wanted_revision,
         last_time=timestamp(core.last_time),
         error_message=core.error,
+        offers=[
+            api.WorkerOffer(stream_id=each.stream_id, consumer=each.consumer, version=each.version)
+            for each in core.offers
+        ],
     )
