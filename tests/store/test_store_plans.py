@@ -52,7 +52,6 @@ JOURNAL: dict[str, Callable[[SqliteJournal], object]] = {
     "webhook": lambda journal: journal.place_webhook(journal.open_webhook("pager")),
     "notices": lambda journal: journal.notices_after(3, types=("a", "b"), streams=("x*",), limit=9),
     "waiting notices": lambda journal: journal.waiting_notices(3, types=("a", "b")),
-    "old notices": lambda journal: journal.trim_notices(5.0),
     "baseline": lambda journal: journal.get_baseline("orders", limit=100),
     "streams": lambda journal: journal.list_streams(after="orders"),
     "end of a stream": lambda journal: journal.delete_stream("orders", decision("delete_stream")),
