@@ -30,7 +30,7 @@ from helpers.server import close as close_server
 pytestmark = pytest.mark.timeout(400)
 
 BUF = str(Path(sys.executable).with_name("buf"))
-LANGUAGES = [name for name, tool in (("go", "go"), ("typescript", "npm")) if shutil.which(tool)]
+LANGUAGES = [name for name, tool in (("go", "go"), ("typescript", "npm"), ("java", "mvn")) if shutil.which(tool)]
 
 
 def made(folder: Path, *command: str) -> None:
@@ -46,6 +46,9 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     shutil.copytree(ROOT / "examples" / request.param, folder)
     if request.param == "typescript":
         made(folder, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline")
+    if request.param == "java":
+        made(folder, "mvn", "-q", "-B", f"-Dcta.proto={ROOT / 'proto'}", "package")
+        return ["java", "-cp", f"{folder}/target/classes:{folder}/target/lib/*", "act.cta.example.Client"]
     made(folder, BUF, "generate", str(ROOT / "proto"))
     if request.param == "go":
         made(folder, "go", "build", "-o", "client", ".")
@@ -55,7 +58,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One server for both languages."""
+    """One server for all languages."""
     with live_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
@@ -84,7 +87,7 @@ async def test_a_batch_is_processed_and_its_fix_approved(
     """The client gets healthy events back byte for byte, approves the incident of drifted ones, and then gets these
     healed; a refusal tells its reason.
     """
-    stream_id = f"batch-{Path(client[-1]).name.replace('.', '-')}"
+    stream_id = f"batch-{Path(client[-1]).name.lower().replace('.', '-')}"
     async with connect(running.address) as cta:
         policy = Policy(autonomy=AUTONOMY_APPROVE)
         policy.bake.FromMilliseconds(50)
