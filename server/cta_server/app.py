@@ -20,7 +20,7 @@ from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
 from cta_server.runtime.storage import Storage
 from cta_server.store.archive import open_archive
-from cta_server.store.clickhouse import open_clickhouse
+from cta_server.store.clickhouse import Retention, open_clickhouse
 from cta_server.store.journal import open_journal
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,10 @@ def open_configured_archive(store: StoreSettings) -> Archive:
     folder = Path(store.path)
     if not store.archive:
         return open_archive(folder / "archive.db")
-    return open_clickhouse(f"chdb://{folder.absolute() / 'archive'}" if store.archive == "chdb://" else store.archive)
+    retention = Retention(events_days=store.keep_events_days, history_days=store.keep_history_days)
+    return open_clickhouse(
+        f"chdb://{folder.absolute() / 'archive'}" if store.archive == "chdb://" else store.archive, retention
+    )
 
 
 def consumer_spec(name: str, consumer: ConsumerSettings) -> ConsumerSpec:

@@ -43,6 +43,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     environment than in a file."""
 
 
+MOST_DAYS: Final = 10_000
+"""Longest time to live, 27 years: ClickHouse counts to the year 2106, and beyond it begins anew with 1970."""
+
+
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server keeps what it must not lose."""
 
@@ -53,6 +57,12 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `clickhouse://USER:PASSWORD@HOST:PORT/DATABASE` (`?secure=true` for TLS): a ClickHouse server. `chdb://PATH`: the
     same engine inside this process; `chdb://` alone keeps it in the store's folder. A password is better set in the
     environment than in a file."""
+    keep_events_days: int = 0
+    """How long ClickHouse keeps recent events, days from the time they came; 0: as long as `policy.keep_recent` does.
+    SQLite does not look at it."""
+    keep_history_days: int = 0
+    """How long ClickHouse keeps runs, reports and canaries, days from the time they were last written; 0: for good.
+    SQLite does not look at it."""
 
 
 class StageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -233,6 +243,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield Violation("server.tls_client_ca", "needs tls_cert and tls_key")
         if self.store.archive and not self.store.archive.startswith(("chdb://", "clickhouse://")):
             yield Violation("store.archive", "must be empty, chdb://PATH or clickhouse://HOST[:PORT][/DATABASE]")
+        for name in ("keep_events_days", "keep_history_days"):
+            if not 0 <= getattr(self.store, name) <= MOST_DAYS:
+                yield Violation(f"store.{name}", f"must lie between 0 and {MOST_DAYS}")
         yield from self.adviser.problems()
         yield from self.otlp.problems()
         for name in LimitSettings.__struct_fields__:

@@ -10,10 +10,11 @@ from cta_server.store.clickhouse.documents import Documents
 from cta_server.store.clickhouse.engine import Engine, open_engine
 from cta_server.store.clickhouse.erasing import Erasing
 from cta_server.store.clickhouse.events import Events
+from cta_server.store.clickhouse.retention import Retention, apply_retention
 from cta_server.store.clickhouse.schema import migrate
 from cta_server.store.clickhouse.signatures import Signatures
 
-__all__ = ["ClickHouseArchive", "open_clickhouse"]
+__all__ = ["ClickHouseArchive", "Retention", "open_clickhouse"]
 
 
 class ClickHouseArchive(Events, Documents, Signatures, Erasing):
@@ -36,13 +37,15 @@ class ClickHouseArchive(Events, Documents, Signatures, Erasing):
         self._engine.close()
 
 
-def open_clickhouse(url: str) -> ClickHouseArchive:
-    """Opens `chdb://PATH` or `clickhouse://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?secure=true]` and brings its tables
-    up to date. Raises `StoreError`.
+def open_clickhouse(url: str, retention: Retention | None = None) -> ClickHouseArchive:
+    """Opens `chdb://PATH` or `clickhouse://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?secure=true]`, brings its tables up
+    to date and has them keep their rows as long as `retention` says; None leaves that as it is. Raises `StoreError`.
     """
     engine = open_engine(url)
     try:
         migrate(engine)
+        if retention is not None:
+            apply_retention(engine, retention)
         return ClickHouseArchive(engine)
     except BaseException:
         engine.close()

@@ -15,7 +15,7 @@ from cta_core.run import Run, TraceEvent
 from cta_server.runtime.ports import StoredReport
 from cta_server.store.clickhouse.part import Part
 
-_RUNS: Final = {
+RUNS: Final = {
     "run_id": "String",
     "stream_id": "LowCardinality(String)",
     "request_id": "String",
@@ -24,14 +24,14 @@ _RUNS: Final = {
     "trace": "String",
     "version": "UInt64",
 }
-_REPORTS: Final = {
+REPORTS: Final = {
     "report_id": "String",
     "stream_id": "LowCardinality(String)",
     "incident_id": "String",
     "body": "String",
     "version": "UInt64",
 }
-_CANARIES: Final = {
+CANARIES: Final = {
     "canary_id": "String",
     "stream_id": "LowCardinality(String)",
     "adapter_id": "String",
@@ -64,7 +64,7 @@ class Documents(Part):
                 trace,
                 self.next_version(),
             ]
-            self._engine.insert("runs", _RUNS, [row])
+            self._engine.insert("runs", RUNS, [row])
             return run
 
     def get_run(self, run_id: str) -> Run | None:
@@ -84,7 +84,7 @@ class Documents(Part):
         """Inserts or replaces by id."""
         body = msgspec.json.encode(report).decode()
         row = [report.report_id, report.stream_id, report.incident_id, body, self.next_version()]
-        self._engine.insert("reports", _REPORTS, [row])
+        self._engine.insert("reports", REPORTS, [row])
 
     def get_report(self, report_id: str) -> StoredReport | None:
         """The report, None if there is none."""
@@ -103,7 +103,7 @@ class Documents(Part):
         """Inserts or replaces by id."""
         body = msgspec.json.encode(canary).decode()
         row = [canary.canary_id, canary.stream_id, canary.adapter_id, body, self.next_version()]
-        self._engine.insert("canaries", _CANARIES, [row])
+        self._engine.insert("canaries", CANARIES, [row])
 
     def get_canary(self, canary_id: str) -> Canary | None:
         """The canary, None if there is none."""
