@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import structlog
 
-from cta_server.config import Configuration, ConsumerSettings, StoreSettings
+from cta_server.config import Configuration, ConsumerSettings, NotifySettings, StoreSettings
+from cta_server.rpc.convert import notice
 from cta_server.rpc.server import build_server
 from cta_server.runtime import meanings
 from cta_server.runtime.adviser import Adviser
+from cta_server.runtime.notify.webhooks import Webhooks
 from cta_server.runtime.ports import Archive
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
@@ -31,6 +34,7 @@ def build_runtime(configuration: Configuration) -> Runtime:
     settings = configuration.settings
     consumers = {name: consumer_spec(name, consumer) for name, consumer in settings.consumers.items()}
     meanings.check(settings.memory.word_vectors)
+    webhooks = build_webhooks(settings.notify)
     folder = Path(settings.store.path)
     folder.mkdir(parents=True, exist_ok=True)
     journal = open_journal(folder / "journal.db")
@@ -51,7 +55,14 @@ def build_runtime(configuration: Configuration) -> Runtime:
         settle_seconds=settings.otlp.settle_seconds,
         wait_seconds=settings.otlp.wait_seconds,
         word_vectors=settings.memory.word_vectors,
+        webhooks=webhooks,
     )
+
+
+def build_webhooks(settings: NotifySettings) -> Webhooks:
+    """The webhooks, with the secrets that the configuration names. Raises `InvalidInput`."""
+    chance = secrets.SystemRandom().random
+    return Webhooks(settings, environment=os.environ, describe=notice.data, clock=time.time, chance=chance)
 
 
 def open_configured_archive(store: StoreSettings) -> Archive:

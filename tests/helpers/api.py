@@ -30,6 +30,7 @@ from cta.v1 import (
     stream_service_pb2_grpc,
     system_service_pb2_grpc,
 )
+from cta_server.app import build_webhooks
 from cta_server.config import load
 from cta_server.rpc.server import RpcServer, build_server
 from cta_server.runtime.runtime import Runtime
@@ -86,6 +87,7 @@ async def serving(folder: Path, *, recovered: bool = True, **flags: str) -> Asyn
         clock=time.time,
         settle_seconds=otlp.settle_seconds,
         wait_seconds=otlp.wait_seconds,
+        webhooks=build_webhooks(configuration.settings.notify),
     )
     rpc = build_server(runtime, configuration)
     port = await rpc.start()

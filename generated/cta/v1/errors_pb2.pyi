@@ -90,6 +90,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The signatures cannot be merged: their fixes differ, or one is retired or merged already.
     metadata: `signature_id`, `why`.
     """
+    ERROR_REASON_WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 32
+    """NOT_FOUND. No webhook of the configuration has this name. metadata: `webhook_id`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, in the `reason` of the google.rpc.ErrorInfo that every error of this API carries.
@@ -166,4 +168,6 @@ ERROR_REASON_SIGNATURES_DIFFER: ErrorReason.ValueType  # 31
 """FAILED_PRECONDITION. The signatures cannot be merged: their fixes differ, or one is retired or merged already.
 metadata: `signature_id`, `why`.
 """
+ERROR_REASON_WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 32
+"""NOT_FOUND. No webhook of the configuration has this name. metadata: `webhook_id`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

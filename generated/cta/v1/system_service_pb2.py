@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cta.v1 import webhook_pb2 as cta_dot_v1_dot_webhook__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/system_service.proto\x12\x06\x63ta.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x9d\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12#\n\x06\x63onfig\x18\x04 \x03(\x0b\x32\x13.cta.v1.ConfigEntry\x12\x11\n\tconsumers\x18\x05 \x03(\t\x12\x13\n\x0bpopulations\x18\x06 \x03(\t\"9\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\"\xd8\x02\n\x05Stats\x12)\n\x06uptime\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x15\n\rhealthy_count\x18\x03 \x01(\x03\x12\x14\n\x0chealed_count\x18\x04 \x01(\x03\x12\x19\n\x11quarantined_count\x18\x05 \x01(\x03\x12\x12\n\nheld_count\x18\x06 \x01(\x03\x12\x16\n\x0eredriven_count\x18\x07 \x01(\x03\x12\x14\n\x0cstream_count\x18\x08 \x01(\x05\x12\x1b\n\x13open_incident_count\x18\t \x01(\x05\x12\x1e\n\x16waiting_incident_count\x18\n \x01(\x05\x12\x12\n\nevent_rate\x18\x0b \x01(\x01\x12\x1b\n\x13kill_switch_engaged\x18\x0c \x01(\x08\x12\x17\n\x0fsignature_count\x18\r \x01(\x05\"\x11\n\x0fGetStatsRequest\"0\n\x10GetStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\"@\n\x11WatchStatsRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"c\n\x12WatchStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"(\n\x15SetKillSwitchResponse\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\"\xb3\x01\n\rDecisionEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x11\n\tstream_id\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x12\n\nadapter_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"P\n\x14ListDecisionsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListDecisionsResponse\x12(\n\tdecisions\x18\x01 \x03(\x0b\x32\x15.cta.v1.DecisionEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xff\x02\n\rSystemService\x12L\n\rGetServerInfo\x12\x1c.cta.v1.GetServerInfoRequest\x1a\x1d.cta.v1.GetServerInfoResponse\x12=\n\x08GetStats\x12\x17.cta.v1.GetStatsRequest\x1a\x18.cta.v1.GetStatsResponse\x12\x45\n\nWatchStats\x12\x19.cta.v1.WatchStatsRequest\x1a\x1a.cta.v1.WatchStatsResponse0\x01\x12L\n\rSetKillSwitch\x12\x1c.cta.v1.SetKillSwitchRequest\x1a\x1d.cta.v1.SetKillSwitchResponse\x12L\n\rListDecisions\x12\x1c.cta.v1.ListDecisionsRequest\x1a\x1d.cta.v1.ListDecisionsResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/system_service.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/webhook.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x9d\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12#\n\x06\x63onfig\x18\x04 \x03(\x0b\x32\x13.cta.v1.ConfigEntry\x12\x11\n\tconsumers\x18\x05 \x03(\t\x12\x13\n\x0bpopulations\x18\x06 \x03(\t\"9\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\"\xd8\x02\n\x05Stats\x12)\n\x06uptime\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x15\n\rhealthy_count\x18\x03 \x01(\x03\x12\x14\n\x0chealed_count\x18\x04 \x01(\x03\x12\x19\n\x11quarantined_count\x18\x05 \x01(\x03\x12\x12\n\nheld_count\x18\x06 \x01(\x03\x12\x16\n\x0eredriven_count\x18\x07 \x01(\x03\x12\x14\n\x0cstream_count\x18\x08 \x01(\x05\x12\x1b\n\x13open_incident_count\x18\t \x01(\x05\x12\x1e\n\x16waiting_incident_count\x18\n \x01(\x05\x12\x12\n\nevent_rate\x18\x0b \x01(\x01\x12\x1b\n\x13kill_switch_engaged\x18\x0c \x01(\x08\x12\x17\n\x0fsignature_count\x18\r \x01(\x05\"\x11\n\x0fGetStatsRequest\"0\n\x10GetStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\"@\n\x11WatchStatsRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"c\n\x12WatchStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"(\n\x15SetKillSwitchResponse\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\"\xb3\x01\n\rDecisionEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x11\n\tstream_id\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x12\n\nadapter_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"P\n\x14ListDecisionsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListDecisionsResponse\x12(\n\tdecisions\x18\x01 \x03(\x0b\x32\x15.cta.v1.DecisionEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Webhook\"\"\n\x12TestWebhookRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"u\n\x13TestWebhookResponse\x12\r\n\x05taken\x18\x01 \x01(\x08\x12\x13\n\x0bstatus_code\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration2\x92\x04\n\rSystemService\x12L\n\rGetServerInfo\x12\x1c.cta.v1.GetServerInfoRequest\x1a\x1d.cta.v1.GetServerInfoResponse\x12=\n\x08GetStats\x12\x17.cta.v1.GetStatsRequest\x1a\x18.cta.v1.GetStatsResponse\x12\x45\n\nWatchStats\x12\x19.cta.v1.WatchStatsRequest\x1a\x1a.cta.v1.WatchStatsResponse0\x01\x12L\n\rSetKillSwitch\x12\x1c.cta.v1.SetKillSwitchRequest\x1a\x1d.cta.v1.SetKillSwitchResponse\x12L\n\rListDecisions\x12\x1c.cta.v1.ListDecisionsRequest\x1a\x1d.cta.v1.ListDecisionsResponse\x12I\n\x0cListWebhooks\x12\x1b.cta.v1.ListWebhooksRequest\x1a\x1c.cta.v1.ListWebhooksResponse\x12\x46\n\x0bTestWebhook\x12\x1a.cta.v1.TestWebhookRequest\x1a\x1b.cta.v1.TestWebhookResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +35,40 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.system_service_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=104
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=126
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=129
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=286
-  _globals['_CONFIGENTRY']._serialized_start=288
-  _globals['_CONFIGENTRY']._serialized_end=345
-  _globals['_STATS']._serialized_start=348
-  _globals['_STATS']._serialized_end=692
-  _globals['_GETSTATSREQUEST']._serialized_start=694
-  _globals['_GETSTATSREQUEST']._serialized_end=711
-  _globals['_GETSTATSRESPONSE']._serialized_start=713
-  _globals['_GETSTATSRESPONSE']._serialized_end=761
-  _globals['_WATCHSTATSREQUEST']._serialized_start=763
-  _globals['_WATCHSTATSREQUEST']._serialized_end=827
-  _globals['_WATCHSTATSRESPONSE']._serialized_start=829
-  _globals['_WATCHSTATSRESPONSE']._serialized_end=928
-  _globals['_SETKILLSWITCHREQUEST']._serialized_start=930
-  _globals['_SETKILLSWITCHREQUEST']._serialized_end=1001
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=1003
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=1043
-  _globals['_DECISIONENTRY']._serialized_start=1046
-  _globals['_DECISIONENTRY']._serialized_end=1225
-  _globals['_LISTDECISIONSREQUEST']._serialized_start=1227
-  _globals['_LISTDECISIONSREQUEST']._serialized_end=1307
-  _globals['_LISTDECISIONSRESPONSE']._serialized_start=1309
-  _globals['_LISTDECISIONSRESPONSE']._serialized_end=1399
-  _globals['_SYSTEMSERVICE']._serialized_start=1402
-  _globals['_SYSTEMSERVICE']._serialized_end=1785
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=126
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=148
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=151
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=308
+  _globals['_CONFIGENTRY']._serialized_start=310
+  _globals['_CONFIGENTRY']._serialized_end=367
+  _globals['_STATS']._serialized_start=370
+  _globals['_STATS']._serialized_end=714
+  _globals['_GETSTATSREQUEST']._serialized_start=716
+  _globals['_GETSTATSREQUEST']._serialized_end=733
+  _globals['_GETSTATSRESPONSE']._serialized_start=735
+  _globals['_GETSTATSRESPONSE']._serialized_end=783
+  _globals['_WATCHSTATSREQUEST']._serialized_start=785
+  _globals['_WATCHSTATSREQUEST']._serialized_end=849
+  _globals['_WATCHSTATSRESPONSE']._serialized_start=851
+  _globals['_WATCHSTATSRESPONSE']._serialized_end=950
+  _globals['_SETKILLSWITCHREQUEST']._serialized_start=952
+  _globals['_SETKILLSWITCHREQUEST']._serialized_end=1023
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=1025
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=1065
+  _globals['_DECISIONENTRY']._serialized_start=1068
+  _globals['_DECISIONENTRY']._serialized_end=1247
+  _globals['_LISTDECISIONSREQUEST']._serialized_start=1249
+  _globals['_LISTDECISIONSREQUEST']._serialized_end=1329
+  _globals['_LISTDECISIONSRESPONSE']._serialized_start=1331
+  _globals['_LISTDECISIONSRESPONSE']._serialized_end=1421
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=1423
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=1444
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=1446
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1503
+  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1505
+  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1539
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1541
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1658
+  _globals['_SYSTEMSERVICE']._serialized_start=1661
+  _globals['_SYSTEMSERVICE']._serialized_end=2191
 # @@protoc_insertion_point(module_scope)

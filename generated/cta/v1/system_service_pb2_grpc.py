@@ -60,6 +60,16 @@ class SystemServiceStub(object):
                 request_serializer=cta_dot_v1_dot_system__service__pb2.ListDecisionsRequest.SerializeToString,
                 response_deserializer=cta_dot_v1_dot_system__service__pb2.ListDecisionsResponse.FromString,
                 _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/cta.v1.SystemService/ListWebhooks',
+                request_serializer=cta_dot_v1_dot_system__service__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_system__service__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.TestWebhook = channel.unary_unary(
+                '/cta.v1.SystemService/TestWebhook',
+                request_serializer=cta_dot_v1_dot_system__service__pb2.TestWebhookRequest.SerializeToString,
+                response_deserializer=cta_dot_v1_dot_system__service__pb2.TestWebhookResponse.FromString,
+                _registered_method=True)
 
 
 class SystemServiceServicer(object):
@@ -104,6 +114,21 @@ class SystemServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWebhooks(self, request, context):
+        """Lists the webhooks of the configuration, and how far each has got.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestWebhook(self, request, context):
+        """Sends a webhook an event of type `act.cta.ping.v1` and tells the answer. When it is taken, a webhook that was GONE is
+        sent events again, and what waits is tried at once. Fails with NOT_FOUND (WEBHOOK_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +156,16 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.ListDecisions,
                     request_deserializer=cta_dot_v1_dot_system__service__pb2.ListDecisionsRequest.FromString,
                     response_serializer=cta_dot_v1_dot_system__service__pb2.ListDecisionsResponse.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=cta_dot_v1_dot_system__service__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_system__service__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'TestWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestWebhook,
+                    request_deserializer=cta_dot_v1_dot_system__service__pb2.TestWebhookRequest.FromString,
+                    response_serializer=cta_dot_v1_dot_system__service__pb2.TestWebhookResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +304,60 @@ class SystemService(object):
             '/cta.v1.SystemService/ListDecisions',
             cta_dot_v1_dot_system__service__pb2.ListDecisionsRequest.SerializeToString,
             cta_dot_v1_dot_system__service__pb2.ListDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cta.v1.SystemService/ListWebhooks',
+            cta_dot_v1_dot_system__service__pb2.ListWebhooksRequest.SerializeToString,
+            cta_dot_v1_dot_system__service__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cta.v1.SystemService/TestWebhook',
+            cta_dot_v1_dot_system__service__pb2.TestWebhookRequest.SerializeToString,
+            cta_dot_v1_dot_system__service__pb2.TestWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,12 @@ class SystemServiceStub:
     """Lists decisions, newest first: who did what, when and why. Append-only. Fails with INVALID_ARGUMENT
     (PAGE_TOKEN_MISMATCH).
     """
+    ListWebhooks: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ListWebhooksRequest, _system_service_pb2.ListWebhooksResponse]
+    """Lists the webhooks of the configuration, and how far each has got."""
+    TestWebhook: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.TestWebhookRequest, _system_service_pb2.TestWebhookResponse]
+    """Sends a webhook an event of type `act.cta.ping.v1` and tells the answer. When it is taken, a webhook that was GONE is
+    sent events again, and what waits is tried at once. Fails with NOT_FOUND (WEBHOOK_NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class SystemServiceAsyncStub(SystemServiceStub):
@@ -68,6 +74,12 @@ class SystemServiceAsyncStub(SystemServiceStub):
     ListDecisions: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ListDecisionsRequest, _system_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
     """Lists decisions, newest first: who did what, when and why. Append-only. Fails with INVALID_ARGUMENT
     (PAGE_TOKEN_MISMATCH).
+    """
+    ListWebhooks: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ListWebhooksRequest, _system_service_pb2.ListWebhooksResponse]  # type: ignore[assignment]
+    """Lists the webhooks of the configuration, and how far each has got."""
+    TestWebhook: _aio.UnaryUnaryMultiCallable[_system_service_pb2.TestWebhookRequest, _system_service_pb2.TestWebhookResponse]  # type: ignore[assignment]
+    """Sends a webhook an event of type `act.cta.ping.v1` and tells the answer. When it is taken, a webhook that was GONE is
+    sent events again, and what waits is tried at once. Fails with NOT_FOUND (WEBHOOK_NOT_FOUND).
     """
 
 class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,6 +128,24 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_system_service_pb2.ListDecisionsResponse, _abc.Awaitable[_system_service_pb2.ListDecisionsResponse]]:
         """Lists decisions, newest first: who did what, when and why. Append-only. Fails with INVALID_ARGUMENT
         (PAGE_TOKEN_MISMATCH).
+        """
+
+    @_abc_1.abstractmethod
+    def ListWebhooks(
+        self,
+        request: _system_service_pb2.ListWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.ListWebhooksResponse, _abc.Awaitable[_system_service_pb2.ListWebhooksResponse]]:
+        """Lists the webhooks of the configuration, and how far each has got."""
+
+    @_abc_1.abstractmethod
+    def TestWebhook(
+        self,
+        request: _system_service_pb2.TestWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.TestWebhookResponse, _abc.Awaitable[_system_service_pb2.TestWebhookResponse]]:
+        """Sends a webhook an event of type `act.cta.ping.v1` and tells the answer. When it is taken, a webhook that was GONE is
+        sent events again, and what waits is tried at once. Fails with NOT_FOUND (WEBHOOK_NOT_FOUND).
         """
 
 def add_SystemServiceServicer_to_server(servicer: SystemServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -17,6 +17,7 @@ from cta_server.config.settings import (
     StageSettings,
     StoreSettings,
 )
+from cta_server.config.webhooks import NotifySettings, WebhookSettings
 
 __all__ = [
     "AdviserSettings",
@@ -26,6 +27,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "LogSettings",
+    "NotifySettings",
     "Origin",
     "Row",
     "ServerSettings",
@@ -33,6 +35,7 @@ __all__ = [
     "SourceSettings",
     "StageSettings",
     "StoreSettings",
+    "WebhookSettings",
     "config_reference",
     "load",
 ]

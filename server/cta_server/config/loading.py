@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, cast, get_type_hints
+from typing import Any, Final, cast, get_origin, get_type_hints
 
 import msgspec
 
 from cta_core.errors import InvalidInput, Violation
 from cta_server.config.settings import ConsumerSettings, Settings
+from cta_server.config.webhooks import WebhookSettings
 
 SECRETS: Final = frozenset({"adviser.key", "server.token"})
 """Keys whose values are never shown."""
@@ -140,8 +141,8 @@ def _assemble(
             if section == "consumers":
                 tree.setdefault("consumers", {})[name] = msgspec.convert(value, ConsumerSettings)
                 continue
-            typed = msgspec.convert(value, keys[key], strict=origin is Origin.FILE)
-        except msgspec.ValidationError as error:
+            typed = _typed(value, keys[key], origin)
+        except msgspec.DecodeError as error:
             found.append(Violation(key, f"{_reason(error)} ({origin.value})"))
             continue
         *above, last = key.split(".")
@@ -156,6 +157,15 @@ def _assemble(
     if wrong:
         raise InvalidInput(wrong)
     return Configuration(settings=settings, origins={key: origin for key, (_, origin) in given.items()})
+
+
+def _typed(value: Any, hint: Any, origin: Origin) -> Any:
+    """A value in its type: TOML has types, the environment and flags have texts, for a list the text of its JSON."""
+    if origin is Origin.FILE:
+        return msgspec.convert(value, hint)
+    if get_origin(hint) is tuple:
+        return msgspec.json.decode(value, type=hint)
+    return msgspec.convert(value, hint, strict=False)
 
 
 def _filled(default: Any, tree: Mapping[str, Any]) -> Any:
@@ -183,6 +193,9 @@ def _values(struct: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        value = [item.shown() if isinstance(item, WebhookSettings) else item for item in items]
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -191,7 +204,7 @@ def _unknown(name: str, known: Mapping[str, Any] | list[str]) -> str:
     return f"is no key of the configuration; did you mean {near[0]}?" if near else "is no key of the configuration"
 
 
-def _reason(error: msgspec.ValidationError) -> str:
+def _reason(error: msgspec.DecodeError) -> str:
     """The converter's own words, which name types and places; the place below the key is kept."""
     text = str(error)
     return text[:1].lower() + text[1:].replace(" - at `$", " at `")

@@ -11,12 +11,19 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from cta_server.config.loading import environment_name
 from cta_server.config.settings import ConsumerSettings, Settings, StageSettings
+from cta_server.config.webhooks import WebhookSettings
+
+LISTED: Final[dict[Any, type[msgspec.Struct]]] = {
+    tuple[StageSettings, ...]: StageSettings,
+    tuple[WebhookSettings, ...]: WebhookSettings,
+}
+"""Tables that come in lists."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +59,8 @@ def _rows(cls: type[msgspec.Struct], prefix: str, *, environment: bool) -> Itera
                 default="" if field.default is msgspec.NODEFAULT else msgspec.json.encode(field.default).decode(),
                 meaning=meanings[field.name],
             )
-            if hint == tuple[StageSettings, ...]:
-                yield from _rows(StageSettings, f"{key}[].", environment=False)
+            if hint in LISTED:
+                yield from _rows(LISTED[hint], f"{key}[].", environment=False)
 
 
 def meanings_of(cls: type) -> dict[str, str]:
@@ -75,6 +82,6 @@ def _type_name(hint: Any) -> str:
         return " | ".join(hint)
     if hint == tuple[str, ...]:
         return "list of text"
-    if hint == tuple[StageSettings, ...]:
+    if hint in LISTED:
         return "list of tables"
     return {str: "text", int: "integer", float: "number", bool: "true | false"}[hint]

@@ -15,6 +15,7 @@ import msgspec
 
 from cta_core.errors import Violation
 from cta_core.stream import Policy
+from cta_server.config.webhooks import NotifySettings
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -226,6 +227,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: LimitSettings = LimitSettings()
     adviser: AdviserSettings = AdviserSettings()
     memory: MemorySettings = MemorySettings()
+    notify: NotifySettings = NotifySettings()
 
     def problems(self) -> Iterator[Violation]:
         """What is wrong with the values, by key."""
@@ -247,6 +249,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if not 0 <= getattr(self.store, name) <= MOST_DAYS:
                 yield Violation(f"store.{name}", f"must lie between 0 and {MOST_DAYS}")
         yield from self.adviser.problems()
+        yield from self.notify.problems()
         yield from self.otlp.problems()
         for name in LimitSettings.__struct_fields__:
             if getattr(self.limits, name) < 1:

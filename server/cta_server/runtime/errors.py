@@ -37,6 +37,7 @@ class Kind(StrEnum):
     SIGNATURE = "SIGNATURE"
     SOURCE = "SOURCE"
     FAULT = "FAULT"
+    WEBHOOK = "WEBHOOK"
 
 
 class NotFound(CtaError):

@@ -28,11 +28,15 @@ TRACE_POINTS: Final = (
 )
 """Points on the way from spans to runs, which the loop's own story never passes."""
 
+NOTIFY_POINTS: Final = ("notify.after_send",)
+"""Points on the way from notices to webhooks, which only a server that has some passes."""
+ALL_POINTS: Final = (*POINTS, *TRACE_POINTS, *NOTIFY_POINTS)
+
 _name, _, _count = os.environ.get("CTA_FAULT_POINT", "").partition(":")
 _left = [int(_count or 1)]
 
-if _name and _name not in (*POINTS, *TRACE_POINTS):
-    raise ValueError(f"CTA_FAULT_POINT names {_name!r}; known are {', '.join((*POINTS, *TRACE_POINTS))}")
+if _name and _name not in ALL_POINTS:
+    raise ValueError(f"CTA_FAULT_POINT names {_name!r}; known are {', '.join(ALL_POINTS)}")
 
 
 def hit(point: str) -> None:

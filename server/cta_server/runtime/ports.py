@@ -22,8 +22,8 @@ from cta_core.incident import Incident, State
 from cta_core.look import Look
 from cta_core.machine import AdapterChange, AdapterState, Effect
 from cta_core.memory import DecisionEntry, SignatureRecord
-from cta_core.privacy.mask import Mask
 from cta_core.notice import Notice
+from cta_core.privacy.mask import Mask
 from cta_core.quarantine import Delivery, HeldEvent, HeldState
 from cta_core.run import Run
 from cta_core.stream import Stream

@@ -29,6 +29,7 @@ from cta_server.runtime.incidents import Incidents
 from cta_server.runtime.intake import Intake
 from cta_server.runtime.investigation import Investigation
 from cta_server.runtime.memory import Memory
+from cta_server.runtime.notify.webhooks import Webhooks
 from cta_server.runtime.offers import Offers
 from cta_server.runtime.progress import Progress
 from cta_server.runtime.proving import Proving
@@ -60,6 +61,7 @@ class Runtime:
         clock: Callable[[], float],
         adviser: Adviser | None = None,
         word_vectors: str = "",
+        webhooks: Webhooks | None = None,
         settle_seconds: float = 6.0,
         wait_seconds: float = 60.0,
     ) -> None:
@@ -68,6 +70,7 @@ class Runtime:
         self.ready = False
         """Recovery is done."""
         self._adviser = adviser
+        self.webhooks = webhooks
         self._tasks = Tasks()
         self._late: set[str] = set()
         self.ids = Ids(clock)
@@ -215,6 +218,8 @@ class Runtime:
         self.hub.revisions.raise_to(await self.storage.journaled(journal.revision))
         self.hub.deliveries.raise_to(await self.storage.journaled(journal.delivery_position))
         await self.system.load()
+        if self.webhooks is not None:
+            await self.webhooks.start(self.storage, self.hub)  # before anything moves
         await self.offers.load()
         await asyncio.gather(self.stages.start(), self.analyst.start())
         await self._load_streams()
@@ -229,6 +234,8 @@ class Runtime:
         self.draining.set()
         await self.sources.close()
         await self._tasks.close()
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         if self._adviser is not None:
             self._adviser.close()
         await self.stages.close()

@@ -15,9 +15,11 @@ from cta_server.config import Configuration
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import duration, milliseconds_of, timestamp
 from cta_server.rpc.convert.system import decision
+from cta_server.rpc.convert.webhook import webhook
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import GAP, LONGEST_SILENCE
+from cta_server.runtime.errors import Kind, NotFound
 from cta_server.runtime.sources.populations import POPULATIONS
 
 API_VERSIONS: Final = ("cta.v1",)
@@ -35,6 +37,7 @@ FEATURES: Final = (
     "sources-file",
     "sources-generator",
     "watch-resume",
+    "webhooks",
 )
 """What this version does, by name. A later version adds names and never takes one away."""
 ADVISER: Final = "llm-adviser"
@@ -94,6 +97,22 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             lambda item: item.position,
         )
         return api.ListDecisionsResponse(decisions=entries, next_page_token=following)
+
+    async def ListWebhooks(self, request: api.ListWebhooksRequest, context: Context) -> api.ListWebhooksResponse:
+        webhooks = self._runtime.webhooks
+        standings = await webhooks.standings() if webhooks is not None else []
+        return api.ListWebhooksResponse(webhooks=[webhook(standing) for standing in standings])
+
+    async def TestWebhook(self, request: api.TestWebhookRequest, context: Context) -> api.TestWebhookResponse:
+        if self._runtime.webhooks is None:
+            raise NotFound(Kind.WEBHOOK, request.name)
+        answer = await self._runtime.webhooks.test(request.name)
+        return api.TestWebhookResponse(
+            taken=answer.taken,
+            status_code=answer.status,
+            error=answer.words,
+            duration=duration(answer.seconds * 1000),
+        )
 
     async def _stats(self) -> api.Stats:
         now = msgspec.structs.asdict(await self._runtime.system.stats())

@@ -1,0 +1,1 @@
+"""Tells webhooks what happens: CloudEvents by HTTP, signed, retried, in order, each at least once."""
