@@ -21,7 +21,7 @@ from cta_core.adapter.guard import Condition, Test
 from cta_core.adapter.program import Program
 from cta_core.adapter.steps import AnyStep
 from cta_core.contract import Contract
-from cta_core.diagnosis.report import Decision, Report, TestCase
+from cta_core.diagnosis.report import Decision, Evidence, Report, TestCase
 from cta_core.errors import EventRefused
 from cta_core.event import decode, encode
 from cta_core.path import Parts, leaves, parse, values
@@ -38,6 +38,9 @@ LEAST_COPY: Final = 4
 IDENTIFIER: Final = 8
 """Digits from which numbers of one length are identifiers and no quantities: nobody scales a card number, and amounts
 of eight digits and more do not all have the same number of them."""
+
+DROPPED: Final = 0.5
+"""Confidence at most where a stream drops fields: below every policy that wants evidence, so that a person is asked."""
 
 FORMS: Final = 16
 """Forms of a healthy field beyond which it is free text, where a new form says nothing."""
@@ -62,18 +65,27 @@ class Study:
     """The copies for one analysis."""
 
     def __init__(
-        self, masker: Masker, contract: Contract | None, healthy: Sequence[bytes], drifted: Sequence[bytes]
+        self,
+        masker: Masker,
+        contract: Contract | None,
+        healthy: Sequence[bytes],
+        drifted: Sequence[bytes],
+        *,
+        copied: bool = False,
     ) -> None:
-        """`healthy` are copies already; `drifted` are the events themselves."""
+        """`healthy` are copies; `drifted` are the events themselves, or, with `copied`, copies as well."""
+        self._masks = masker.masks
         events = list(_decoded(drifted))
         here, there = _Seen(events), _Seen(_decoded(healthy))
         known = {field.path for field in contract.fields()} if contract is not None else set[str]()
         fresh = {path for path in here.values if path not in known and path not in there.values}
         fresh = {path for path in fresh if not _below_mask(path, masker.masks)}
         revealed = _revealed(fresh, here, there, masker.masks, contract, events) if contract is not None else fresh
+        if copied:
+            revealed = set() if contract is not None else fresh
         copier = masker.knowing(revealed) if revealed else masker
         self.healthy = list(healthy)
-        self.drifted = [encode(copier.event(event)) for event in events]
+        self.drifted = list(drifted) if copied else [encode(copier.event(event)) for event in events]
         self._disguised = [
             *(parse(mask.path) for mask in masker.masks),
             *(parse(path) for path in fresh - revealed),
@@ -92,7 +104,7 @@ class Study:
         if not why and report.decision is Decision.HEAL:
             why = self._left_alone(report.program)
         if not why:
-            return msgspec.structs.replace(report, readings=readings) if readings != report.readings else report
+            return self._asked(msgspec.structs.replace(report, readings=readings))
         return msgspec.structs.replace(
             report,
             decision=Decision.ESCALATE,
@@ -114,6 +126,21 @@ class Study:
             if why:
                 return why
         return ""
+
+    def _asked(self, report: Report) -> Report:
+        """The report of a stream that drops fields: nothing compared them, so a person is asked before a heal."""
+        dropped = [mask.path for mask in self._masks if mask.method is Method.DROP]
+        if not dropped or report.decision is not Decision.HEAL:
+            return report
+        fact = Evidence(
+            evidence_id=f"E{len(report.evidence) + 1}",
+            kind="masks",
+            path=dropped[0],
+            text=f"the stream drops {', '.join(dropped)} from its copies, so that nothing says whether they changed",
+        )
+        return msgspec.structs.replace(
+            report, confidence=min(report.confidence, DROPPED), evidence=(*report.evidence, fact)
+        )
 
     def _left_alone(self, program: Program | None) -> str:
         """Why events are not healed by a program that leaves a masked field as it is; empty if they may be."""

@@ -112,19 +112,26 @@ class Adapters:
     async def test(
         self, stream_id: str, program: Program, events: Sequence[bytes] = (), limit: int = 20
     ) -> tuple[Trial, ...]:
-        """What the gate would do with the program; events empty: held and recent ones. Raises `NotFound`,
-        `InvalidProgram` or `NoEvents`.
+        """What the gate would do with the program; events empty: held and recent ones, shown as copies where the
+        stream masks fields. Raises `NotFound`, `InvalidProgram` or `NoEvents`.
         """
         gate = await self._gates.get(stream_id)
         check_program(program)
+        own, copied = bool(events), 0
         if not events:
             healthy = await self._samples.healthy(stream_id, max(1, limit // 4))
             events = await self._samples.held(max(1, limit - len(healthy)), stream_id=stream_id) + healthy
+            copied = len(healthy)
         if not events:
             raise NoEvents(f"stream {stream_id!r} has no held and no recent events; give some")
         tried = AdapterRevision(adapter_id="trial", stream_id=stream_id, program=program)
-        outcomes = gate.candidate((tried,)).judge_many(list(events)[:limit])
-        return tuple(
+        events = list(events)[:limit]
+        whole = len(events) - copied if gate.veil is not None else len(events)
+        outcomes = gate.candidate((tried,)).judge_many(events[:whole])
+        if whole < len(events):
+            outcomes += gate.candidate((tried,), copies=True).judge_many(events[whole:])
+        veil = gate.veil if not own else None
+        trials = tuple(
             Trial(
                 before=before,
                 after=b"" if outcome.kind is OutcomeKind.QUARANTINED else outcome.raw,
@@ -132,8 +139,17 @@ class Adapters:
                 message=outcome.message,
                 touched=outcome.adapter_id == "trial",
             )
-            for before, outcome in zip(events, outcomes, strict=False)
+            for before, outcome in zip(events, outcomes, strict=True)
         )
+        if veil is None:
+            return trials
+        held = [
+            msgspec.structs.replace(
+                each, before=veil.copy(each.before), after=veil.copy(each.after) if each.after else b""
+            )
+            for each in trials[:whole]
+        ]
+        return (*held, *trials[whole:])
 
     async def promote(
         self,

@@ -18,9 +18,10 @@ import msgspec
 import structlog
 
 from cta_core.adapter.program import Program
-from cta_core.diagnosis.report import Report
+from cta_core.diagnosis.report import Report, Severity
 from cta_core.incident import Incident
 from cta_core.look import Look
+from cta_core.privacy.study import Study
 from cta_core.run import Run, TraceEvent
 from cta_core.stream import Stream
 from cta_server.runtime import diagnostics
@@ -45,6 +46,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True):
+    """What an analysis of an incident works on. Of a stream with masks: copies, and the contract that they satisfy."""
+
+    stream: Stream
+    healthy: list[bytes]
+    drifted: list[bytes]
+    study: Study | None = None
+
+    def judged(self, report: Report) -> Report:
+        """The report, as far as copies can carry it."""
+        return self.study.judged(report) if self.study is not None else report
 
 
 class AnalysisTimeout(Exception):
@@ -144,7 +158,7 @@ class Analyst:
         """Whether healed values belong to the healthy profile, and what was compared or differs."""
         return await self._call(diagnostics.belongs, list(baseline), list(healed), list(paths))
 
-    async def events_for(self, incident: Incident) -> tuple[Stream, list[bytes], list[bytes]]:
+    async def material(self, incident: Incident) -> Material:
         """Stream, healthy and drifted events for an analysis. Raises `NoBaseline` or `NoEvents`."""
         gate = await self._gates.get(incident.stream_id)
         sample = gate.stream.policy.analysis_sample
@@ -156,13 +170,20 @@ class Analyst:
         drifted = await self._samples.drifted(incident, sample)
         if not drifted:
             raise NoEvents(f"incident {incident.incident_id} holds no events")
-        return gate.stream, baseline, drifted
+        veil, stream = gate.veil, gate.stream
+        if veil is None:
+            return Material(stream=stream, healthy=baseline, drifted=drifted)
+        study = veil.study(baseline, drifted, copied=incident.severity is Severity.SILENT)
+        stream = msgspec.structs.replace(stream, contract=veil.declared, learned=veil.learned)
+        return Material(stream=stream, healthy=study.healthy, drifted=study.drifted, study=study)
 
     async def analyze_incident(self, incident: Incident, *, hints: Sequence[Program] = ()) -> StoredReport:
         """Analyses the incident's events and keeps the report. Raises `NoBaseline` or `NoEvents`."""
-        stream, baseline, drifted = await self.events_for(incident)
-        report, took = await self.diagnose(baseline, drifted, stream.contract, hints=hints)
-        return await self.keep(report, took, stream_id=incident.stream_id, incident_id=incident.incident_id)
+        work = await self.material(incident)
+        report, took = await self.diagnose(work.healthy, work.drifted, work.stream.contract, hints=hints)
+        return await self.keep(
+            work.judged(report), took, stream_id=incident.stream_id, incident_id=incident.incident_id
+        )
 
     async def analyze_run(self, run: Run) -> StoredReport:
         """Names the primary stage of a run, by what the stages put out in healthy runs before it, and keeps the report.

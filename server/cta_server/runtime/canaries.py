@@ -72,7 +72,8 @@ class Canaries:
         """
         gate = await self._gates.get(adapter.stream_id)
         drifted, healthy = await self._events(gate, incident)
-        replay = Replay(gate, adapter, self._stages)
+        copied = incident is not None and incident.severity is Severity.SILENT
+        replay = Replay(gate, adapter, self._stages, copied=copied)
         canary = Canary(
             canary_id=canary_id or self._ids.new("can"),
             stream_id=adapter.stream_id,
@@ -147,4 +148,6 @@ class Canaries:
             return
         paths = sorted({path for step in adapter.program.steps for path in step.writes()})
         healed = spread(replay.healed, PARITY_SAMPLE)
+        if gate.veil is not None and not replay.copied:
+            healed = gate.veil.copies(healed)
         replay.parity_ok, replay.parity_text = await self._analyst.belongs(baseline, healed, paths)

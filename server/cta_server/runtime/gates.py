@@ -6,7 +6,10 @@ batch goes through one revision. Replacing a gate is one assignment.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -15,9 +18,14 @@ from cta_core.contract import Contract, compile_contract
 from cta_core.event import EventLimits
 from cta_core.gate import ActiveAdapter, Gate
 from cta_core.machine import AdapterState
+from cta_core.privacy.disguise import KEY_BYTES
 from cta_core.stream import Stream
 from cta_server.runtime.errors import Kind, NotFound
 from cta_server.runtime.storage import Storage
+from cta_server.runtime.veil import Veil
+
+MASK_KEY: Final = "mask_key"
+"""The journal's setting that has the key, in hexadecimal."""
 
 
 class Counts(msgspec.Struct):
@@ -32,17 +40,22 @@ class Counts(msgspec.Struct):
 class StreamGate:
     """A stream with its compiled gate."""
 
-    def __init__(self, stream: Stream, adapters: tuple[AdapterRevision, ...]) -> None:
+    def __init__(self, stream: Stream, adapters: tuple[AdapterRevision, ...], mask_key: bytes = b"") -> None:
         self.stream = stream
         self.adapters = adapters
         """In force, newest first."""
         self.contract: Contract | None = contract_of(stream)
         self.limits = EventLimits(max_bytes=stream.policy.max_event_bytes, max_depth=stream.policy.max_depth)
+        self.veil = Veil(stream, self.contract, self.limits, mask_key) if stream.masks else None
+        """Hides what the stream masks; None where it masks nothing."""
         self.gate = self.candidate(())
         self.revision = max((adapter.revision for adapter in adapters), default=0)
 
-    def candidate(self, more: Iterable[AdapterRevision]) -> Gate:
-        """The gate as it would be with more adapters, promoted now: the newest is asked first."""
+    def candidate(self, more: Iterable[AdapterRevision], *, copies: bool = False) -> Gate:
+        """The gate as it would be with more adapters, promoted now: the newest is asked first.
+
+        `copies` gives the gate for masked copies, whose contract asks nothing of what is masked.
+        """
         known = [
             ActiveAdapter(adapter_id=adapter.adapter_id, revision=adapter.revision, program=adapter.program)
             for adapter in self.adapters
@@ -52,7 +65,8 @@ class StreamGate:
             ActiveAdapter(adapter_id=adapter.adapter_id, revision=newest + 1, program=adapter.program)
             for adapter in more
         ]
-        return Gate(self.contract, [*promoted, *known], self.limits)
+        contract = self.veil.contract if copies and self.veil is not None else self.contract
+        return Gate(contract, [*promoted, *known], self.limits)
 
 
 def contract_of(stream: Stream) -> Contract | None:
@@ -68,6 +82,8 @@ class Gates:
         self._storage = storage
         self._gates: dict[str, StreamGate] = {}
         self._counts: dict[str, Counts] = {}
+        self._mask_key = b""
+        self._making_key = asyncio.Lock()
         self.healed_by: dict[str, int] = {}
         """Events that each adapter healed since the server started."""
 
@@ -88,8 +104,21 @@ class Gates:
         )
         # Newest in force first: a later promotion speaks for events that an earlier adapter did not heal.
         ordered = tuple(sorted(active, key=lambda adapter: adapter.revision, reverse=True))
-        gate = self._gates[stream_id] = StreamGate(stream, ordered)
+        key = await self.mask_key() if stream.masks else b""
+        gate = self._gates[stream_id] = StreamGate(stream, ordered, key)
         return gate
+
+    async def mask_key(self) -> bytes:
+        """The key of the store's disguises, made when it is first needed. It lies in the journal, beside the events."""
+        if not self._mask_key:
+            async with self._making_key:
+                journal = self._storage.journal
+                known = await self._storage.journaled(journal.setting, MASK_KEY)
+                if known is None:
+                    known = secrets.token_hex(KEY_BYTES)
+                    await self._storage.journaled(journal.set_setting, MASK_KEY, known)
+                self._mask_key = bytes.fromhex(known)
+        return self._mask_key
 
     def current(self, stream_id: str) -> StreamGate | None:
         """The gate in force, if it is loaded."""

@@ -122,7 +122,7 @@ class Intake:
                 adapter_id=failure.adapter_id if failure.adapter_id in in_force else "",
                 adapter_revision=in_force.get(failure.adapter_id, 0),
                 reason=HeldReason.STAGE_FAILED,
-                message=f"{failure.error_type}: {failure.message}"[:300],
+                message=_said(gate, failure.error_type, failure.message),
                 stage=failure.stage,
             )
             for event_id, failure in zip(named, failures, strict=True)
@@ -201,7 +201,7 @@ class Intake:
                 adapter_id=before.adapter_id,
                 adapter_revision=before.adapter_revision,
                 reason=HeldReason.STAGE_FAILED,
-                message=f"{outcome.error_type}: {outcome.message}"[:300],
+                message=_said(gate, outcome.error_type, outcome.message),
                 stage=outcome.stage,
             )
         run = Run(
@@ -213,6 +213,8 @@ class Intake:
             duration_ms=(self._clock() - begun) * 1000,
             trace=trace(chain, event_ids=[results[index].event_id for index in passed], time=begun),
         )
+        if gate.veil is not None:
+            run = gate.veil.run(run)
         await self._storage.archive_later(self._storage.archive.put_run, run)
         self._hub.ended(run)
         return run_id
@@ -247,7 +249,8 @@ class Intake:
             # A promotion may have come between the gate and the hold; its redrive did not see these events.
             late = self._gates.current(stream_id) is not gate
         self._count(stream_id, results)
-        await self._recorder.record(gate, events, results, now)
+        # The gate in force now: what is kept follows the masks of now, also at the end of a batch that began before.
+        await self._recorder.record(self._gates.current(stream_id) or gate, events, results, now)
         if self.on_healed is not None:
             self.on_healed(stream_id, results)
         if self.on_healthy is not None and not late:
@@ -303,6 +306,12 @@ class Intake:
                 self._gates.healed_by[result.adapter_id] = self._gates.healed_by.get(result.adapter_id, 0) + 1
             else:
                 counts.quarantined += 1
+
+
+def _said(gate: StreamGate, error_type: str, message: str) -> str:
+    """What a stage said of an event, as far as the stream's masks allow."""
+    text = f"{error_type}: {message}"
+    return (gate.veil.failure(text) if gate.veil is not None else text)[:300]
 
 
 def _digest(stream_id: str, events: Sequence[Incoming]) -> str:

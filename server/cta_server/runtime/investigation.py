@@ -26,6 +26,7 @@ from cta_core.memory import SignatureRecord
 from cta_core.stream import Policy
 from cta_server.runtime.adviser import Adviser
 from cta_server.runtime.analyst import AnalysisTimeout, Analyst
+from cta_server.runtime.gates import Gates
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.samples import Samples
@@ -44,6 +45,7 @@ class Investigation:
         self,
         *,
         storage: Storage,
+        gates: Gates,
         analyst: Analyst,
         samples: Samples,
         memory: Memory,
@@ -51,14 +53,15 @@ class Investigation:
         clock: Callable[[], float],
         adviser: Adviser | None = None,
     ) -> None:
-        self._storage, self._analyst, self._samples = storage, analyst, samples
+        self._storage, self._gates, self._analyst, self._samples = storage, gates, analyst, samples
         self._memory, self._ids, self._clock = memory, ids, clock
         self._adviser = adviser
 
     async def investigate(self, incident: Incident) -> tuple[AnalysisDone, tuple[AdapterRevision, ...]]:
         """The machine's next input, and the adapter to be written with it. Raises `NoBaseline` or `NoEvents`."""
         while True:
-            stream, baseline, drifted = await self._analyst.events_for(incident)
+            work = await self._analyst.material(incident)
+            stream, baseline, drifted = work.stream, work.healthy, work.drifted
             look = await self._analyst.look(stream, baseline, drifted)
             known = await self._memory.recall(look.fingerprint)
             good = [record for record in known if record.trusted_on(incident.stream_id)]
@@ -74,7 +77,7 @@ class Investigation:
                 break
         if self._adviser is not None and report.decision is Decision.ESCALATE:
             report = await self._advised(self._adviser, baseline, drifted, stream.contract, report)
-        report = _with_caution(report, known, incident.stream_id)
+        report = _with_caution(work.judged(report), known, incident.stream_id)
         stored = await self._analyst.keep(
             report, took, stream_id=incident.stream_id, incident_id=incident.incident_id, look=look
         )
@@ -148,6 +151,9 @@ class Investigation:
         baseline = await self._samples.baseline(incident.stream_id, 400)
         if not baseline:
             return ""
+        veil = (await self._gates.get(incident.stream_id)).veil
+        if veil is not None:
+            healed = veil.copies(healed)
         paths = sorted({path for step in adapter.program.steps for path in step.writes()})
         belongs, text = await self._analyst.belongs(baseline, healed, paths)
         return "" if belongs else text

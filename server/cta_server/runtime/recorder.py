@@ -1,7 +1,8 @@
 """What is kept of the events that pass the gate: an even sample, for analyses, canaries and those who watch.
 
 A stream has an allowance of events per second; a fast one is thinned evenly over each batch. What is held is in the
-journal anyway, so that a sample loses nothing that matters. Called by the intake.
+journal anyway, so that a sample loses nothing that matters. Of a stream with masks only copies are kept and shown.
+Called by the intake.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Recorder:
             return
         limit = gate.limits.max_bytes
         recorded = [_recorded(stream_id, events[index], results[index], limit, now) for index in picked]
+        if gate.veil is not None:
+            recorded = [gate.veil.recorded(event) for event in recorded]
         archive = self._storage.archive
         await self._storage.archive_later(archive.append_events, stream_id, recorded)
         keep = gate.stream.policy.keep_recent

@@ -136,9 +136,10 @@ class Redriver:
             if outcome.adapter_id:
                 self._gates.healed_by[outcome.adapter_id] = self._gates.healed_by.get(outcome.adapter_id, 0) + 1
         self._hub.deliveries.raise_to(await self._storage.journaled(self._storage.journal.delivery_position))
-        await self._storage.archive_later(
-            self._storage.archive.append_events, gate.stream.stream_id, [_recorded(d) for d in deliveries]
-        )
+        recorded = [_recorded(delivery) for delivery in deliveries]
+        if gate.veil is not None:
+            recorded = [gate.veil.recorded(event) for event in recorded]
+        await self._storage.archive_later(self._storage.archive.append_events, gate.stream.stream_id, recorded)
         return passed
 
     async def _run(
@@ -159,6 +160,8 @@ class Redriver:
             adapter_id=next((outcome.adapter_id for _, outcome in passed if outcome.adapter_id), ""),
             trace=trace(chain, event_ids=[event.event_id for event, _ in passed], time=begun),
         )
+        if gate.veil is not None:
+            run = gate.veil.run(run)
         await self._storage.archive_later(self._storage.archive.put_run, run)
         self._hub.ended(run)
         return [pair for pair, outcome in zip(passed, chain.outcomes, strict=True) if outcome.ok]

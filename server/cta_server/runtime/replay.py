@@ -38,10 +38,14 @@ MESSAGE_CHARS: Final = 200
 class Replay:
     """Counts of one replay."""
 
-    def __init__(self, gate: StreamGate, adapter: AdapterRevision, stages: StagePool) -> None:
-        self._stream = gate.stream
-        self._now: Gate = gate.gate
-        self._then: Gate = gate.candidate((adapter,))
+    def __init__(self, gate: StreamGate, adapter: AdapterRevision, stages: StagePool, *, copied: bool = False) -> None:
+        """`copied`: of a stream with masks the drifted events are copies as well, as the healthy ones always are."""
+        self._stream, self._veil = gate.stream, gate.veil
+        self.copied = copied
+        self._now: Gate = gate.gate if gate.veil is None else gate.candidate((), copies=True)
+        self._then: Gate = gate.candidate((adapter,), copies=True)
+        whole = copied or gate.veil is None
+        self._then_drifted: Gate = self._then if whole else gate.candidate((adapter,))
         self._adapter = adapter
         self._stages = stages
         self._failures: Counter[tuple[str, str]] = Counter()
@@ -61,7 +65,7 @@ class Replay:
     async def drifted(self, events: Sequence[bytes]) -> None:
         """Replays drifted events."""
         began = time.perf_counter()
-        outcomes = self._then.judge_many(list(events))
+        outcomes = self._then_drifted.judge_many(list(events))
         each_ms = (time.perf_counter() - began) * 1000 / len(events)
         passed: list[tuple[bytes, bytes]] = []
         for raw, outcome in zip(events, outcomes, strict=True):
@@ -112,12 +116,16 @@ class Replay:
             # A healthy event that a stage refuses fails there today as well: its bytes are the same.
             if drifted:
                 self._failed += 1
-                self._failures[outcome.stage, f"{outcome.error_type}: {outcome.message}"[:MESSAGE_CHARS]] += 1
+                self._failures[outcome.stage, self._said(f"{outcome.error_type}: {outcome.message}")] += 1
 
     def _passed(self, raw: bytes, after: bytes, latency_ms: float, *, drifted: bool) -> None:
         self._timed.append(len(self._latencies))
         self._latencies.append(latency_ms)
         self.events.append(TaskEvent(drifted=drifted, raw=raw, after=after))
+
+    def _said(self, text: str) -> str:
+        """What a stage or the consumer's code said, as far as the stream's masks allow."""
+        return (self._veil.failure(text) if self._veil is not None else text)[:MESSAGE_CHARS]
 
     def into(self, canary: Canary) -> Canary:
         """The canary with the counts so far."""
@@ -133,7 +141,8 @@ class Replay:
             # What the handler raises on a healthy event, and what the worker's own contract holds, fails there today.
             harmed += not drifted and answer.kind is AnswerKind.ADAPTER_REFUSED
             if proof and (drifted or answer.kind is AnswerKind.ADAPTER_REFUSED):
-                failures[proof.names[place], _words_of(answer.kind, answer.error_type, answer.message)] += 1
+                words = self._said(_words_of(answer.kind, answer.error_type, answer.message))
+                failures[proof.names[place], words] += 1
         return msgspec.structs.replace(
             canary,
             tally=Tally(
@@ -173,7 +182,7 @@ class Replay:
 
 def _words_of(kind: AnswerKind, error_type: str, message: str) -> str:
     head = error_type if kind is AnswerKind.HANDLER_RAISED else kind.value.lower().replace("_", " ")
-    return f"{head}: {message}"[:MESSAGE_CHARS] if message else head
+    return f"{head}: {message}" if message else head
 
 
 def _prover(prover: Prover) -> str:

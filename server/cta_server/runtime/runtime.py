@@ -123,6 +123,7 @@ class Runtime:
         )
         self.investigation = Investigation(
             storage=storage,
+            gates=self.gates,
             analyst=self.analyst,
             samples=self.samples,
             memory=self.memory,
@@ -179,6 +180,7 @@ class Runtime:
         )
         self.silent = SilentWatch(
             storage=storage,
+            gates=self.gates,
             healer=self.healer,
             analyst=self.analyst,
             samples=self.samples,

@@ -23,7 +23,7 @@ from cta_core.profile import Profile
 from cta_core.stream import Stream
 from cta_server.runtime.analyst import Analyst
 from cta_server.runtime.detector import Detector
-from cta_server.runtime.gates import StreamGate
+from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.healer import Healer
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
@@ -64,6 +64,7 @@ class SilentWatch:
         self,
         *,
         storage: Storage,
+        gates: Gates,
         healer: Healer,
         analyst: Analyst,
         samples: Samples,
@@ -71,7 +72,7 @@ class SilentWatch:
         tasks: Tasks,
         clock: Callable[[], float],
     ) -> None:
-        self._storage, self._healer, self._analyst = storage, healer, analyst
+        self._storage, self._gates, self._healer, self._analyst = storage, gates, healer, analyst
         self._samples, self._detector, self._tasks, self._clock = samples, detector, tasks, clock
         self._watches: dict[str, _Watch] = {}
         self._muted: dict[str, set[str]] = {}
@@ -100,6 +101,8 @@ class SilentWatch:
                 event = decode(events[index * len(events) // take], gate.limits)
             except EventRefused:
                 continue
+            if gate.veil is not None:
+                event = gate.veil.masker.event(event)
             watch.times.append(now)
             for alarm in watch.monitor.observe((event,)):
                 self._alarm(stream, watch, alarm)
@@ -130,7 +133,9 @@ class SilentWatch:
             return
         try:
             sample = window[-stream.policy.analysis_sample :]
-            report, _took = await self._analyst.diagnose(baseline, sample, stream.contract)
+            veil = (await self._gates.get(stream_id)).veil
+            contract = stream.contract if veil is None else veil.declared
+            report, _took = await self._analyst.diagnose(baseline, sample, contract)
         except CtaError as error:
             log.warning("silent drift could not be looked at", stream_id=stream_id, why=str(error))
             return
