@@ -9,7 +9,7 @@ Pure; the server's AnalyzeRun calls it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -41,15 +41,40 @@ class StageOutputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outputs(healthy: Sequence[Trace], failed: Trace) -> tuple[StageOutputs, ...]:
-    """The outputs by stage, in the order of the failed run, with the inputs of its first stage as the producer's."""
-    names = list(dict.fromkeys(entry.stage for entry in failed))
+    """The outputs by stage, in the order in which the failed run's stages put out, with the inputs of its first stage
+    as the producer's.
+    """
+    if not failed:
+        return ()
     blamed = {entry.event_id for entry in failed if entry.kind is TraceKind.ERROR and entry.event_id}
-    found: list[StageOutputs] = []
-    for place, name in enumerate(names):
-        if place == 0:
-            found.append(_of(PRODUCER, name, healthy, failed, blamed))
-        found.append(_of(name, name, healthy, failed, blamed))
-    return tuple(found)
+    first = failed[0].stage
+    return (
+        _of(PRODUCER, first, healthy, failed, blamed),
+        *(_of(name, name, healthy, failed, blamed) for name in order(failed)),
+    )
+
+
+def order(trace: Trace) -> list[str]:
+    """The stages in the order in which they put out: one that encloses others begins before them and ends after."""
+    ends: dict[str, float] = {}
+    for entry in trace:
+        ends.setdefault(entry.stage, entry.time + entry.duration_ms / 1000 if entry.span_id else 0.0)
+    # Without spans the order of the entries is that of the stages; the sort is stable.
+    return sorted(ends, key=ends.__getitem__)
+
+
+def failure_of(trace: Trace) -> TraceEvent | None:
+    """The entry of the first error; None for a run that went well."""
+    return next((entry for entry in trace if entry.kind is TraceKind.ERROR), None)
+
+
+def akin(failed: Trace, others: Iterable[Trace]) -> list[Trace]:
+    """Those of the other failed runs that raised the same class of error in the same stage."""
+    error = failure_of(failed)
+    if error is None:
+        return []
+    wanted = (error.stage, error.error_type)
+    return [other for other in others if (found := failure_of(other)) and (found.stage, found.error_type) == wanted]
 
 
 def primary(stages: Sequence[StageOutputs], failed: Trace) -> Report:
@@ -59,7 +84,7 @@ def primary(stages: Sequence[StageOutputs], failed: Trace) -> Report:
         stages: In the order of the pipeline, as `outputs` gives them.
         failed: The trace of the failed run.
     """
-    error = next((entry for entry in failed if entry.kind is TraceKind.ERROR), None)
+    error = failure_of(failed)
     for each in stages:
         if error is not None and each.stage == error.stage:
             break

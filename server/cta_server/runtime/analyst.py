@@ -19,10 +19,10 @@ import structlog
 
 from cta_core.adapter.program import Program
 from cta_core.diagnosis.report import Report, Severity
+from cta_core.diagnosis.stages import Trace
 from cta_core.incident import Incident
 from cta_core.look import Look
 from cta_core.privacy.study import Study
-from cta_core.run import Run, TraceEvent
 from cta_core.stream import Stream
 from cta_server.runtime import diagnostics
 from cta_server.runtime.errors import NoBaseline, NoEvents
@@ -36,11 +36,6 @@ TIME_LIMIT: Final = 30.0
 """Seconds for one analysis. The slowest measured one (200 fields, 40 changes) took 1.7 s; beyond this something is
 wrong, and the incident is escalated."""
 
-RUNS_LOOKED_AT: Final = 200
-"""Runs before a failed one among which healthy ones are sought: beyond it the pipeline is likely another one."""
-HEALTHY_RUNS: Final = 20
-"""Healthy runs whose outputs are compared: with the usual batch of some dozen events they give the 400 outputs that an
-analysis looks at."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -185,31 +180,12 @@ class Analyst:
             work.judged(report), took, stream_id=incident.stream_id, incident_id=incident.incident_id
         )
 
-    async def analyze_run(self, run: Run) -> StoredReport:
-        """Names the primary stage of a run, by what the stages put out in healthy runs before it, and keeps the report.
-
-        Raises:
-            NoBaseline: No healthy run before it is known.
-            NoEvents: The run has no trace.
-        """
-        if not run.trace:
-            raise NoEvents(f"run {run.run_id} has no trace")
-        archive = self._storage.archive
-        found = await self._storage.archived(
-            archive.list_runs, stream_id=run.stream_id, before=run.run_id, limit=RUNS_LOOKED_AT
-        )
-        healthy: list[tuple[TraceEvent, ...]] = []
-        for head in [head for head in found if not head.failed_count][:HEALTHY_RUNS]:
-            whole = await self._storage.archived(archive.get_run, head.run_id)
-            if whole is not None:
-                healthy.append(whole.trace)
-        if not healthy:
-            raise NoBaseline(run.stream_id)
+    async def primary(self, healthy: Sequence[Trace], failed: Trace) -> tuple[Report, float]:
+        """The report on the primary stage of a failed run, and the milliseconds it took."""
         encoded, took = await self._call(
-            diagnostics.analyze_run, msgspec.json.encode(healthy), msgspec.json.encode(run.trace)
+            diagnostics.analyze_run, msgspec.json.encode(healthy), msgspec.json.encode(failed)
         )
-        report = msgspec.json.decode(encoded, type=Report)
-        return await self.keep(report, took, stream_id=run.stream_id, incident_id="")
+        return msgspec.json.decode(encoded, type=Report), took
 
     async def keep(
         self, report: Report, took: float, *, stream_id: str, incident_id: str, look: Look | None = None

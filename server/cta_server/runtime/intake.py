@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from cta_core.gate import Outcome, OutcomeKind
 from cta_core.quarantine import HeldBreach, HeldEvent, HeldReason, HeldState
-from cta_core.run import Run
 from cta_core.stream import Stream
 from cta_server.runtime import faultpoints
 from cta_server.runtime.answers import Answers
@@ -23,8 +22,8 @@ from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.recorder import Recorder
+from cta_server.runtime.runs import Runs
 from cta_server.runtime.stages.pool import StagePool
-from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
 
 Opener = Callable[[Stream, str, str], Awaitable[None]]
@@ -43,10 +42,11 @@ class Intake:
         hub: Hub,
         ids: Ids,
         stages: StagePool,
+        runs: Runs,
         clock: Callable[[], float],
     ) -> None:
-        self._storage, self._gates, self._detector, self._hub = storage, gates, detector, hub
-        self._ids, self._stages, self._clock = ids, stages, clock
+        self._storage, self._gates, self._detector = storage, gates, detector
+        self._ids, self._stages, self._runs, self._clock = ids, stages, runs, clock
         self._answers = Answers()
         self._held: dict[str, int] = {}
         self._clean: set[str] = set()
@@ -185,15 +185,11 @@ class Intake:
             return ""
         stream = gate.stream
         begun = self._clock()
-        chain = await self._stages.run(
-            stream.consumer, [results[index].payload for index in passed], timeout_ms=stream.policy.stage_timeout_ms
-        )
-        run_id = self._ids.new("run")
-        failed = 0
+        bodies = [results[index].payload for index in passed]
+        chain = await self._stages.run(stream.consumer, bodies, timeout_ms=stream.policy.stage_timeout_ms, record=True)
         for index, outcome in zip(passed, chain.outcomes, strict=True):
             if outcome.ok:
                 continue
-            failed += 1
             before = results[index]
             results[index] = EventResult(
                 kind=OutcomeKind.QUARANTINED,
@@ -204,20 +200,9 @@ class Intake:
                 message=_said(gate, outcome.error_type, outcome.message),
                 stage=outcome.stage,
             )
-        run = Run(
-            run_id=run_id,
-            stream_id=stream.stream_id,
-            create_time=begun,
-            event_count=len(passed),
-            failed_count=failed,
-            duration_ms=(self._clock() - begun) * 1000,
-            trace=trace(chain, event_ids=[results[index].event_id for index in passed], time=begun),
-        )
-        if gate.veil is not None:
-            run = gate.veil.run(run)
-        await self._storage.archive_later(self._storage.archive.put_run, run)
-        self._hub.ended(run)
-        return run_id
+        event_ids = [results[index].event_id for index in passed]
+        run = await self._runs.of_stages(gate, chain, inputs=bodies, event_ids=event_ids, began=begun)
+        return run.run_id
 
     async def _settle(
         self,

@@ -18,15 +18,13 @@ from cta_core.gate import Outcome, OutcomeKind
 from cta_core.machine import Halted
 from cta_core.memory import DecisionEntry
 from cta_core.quarantine import Delivery, HeldEvent
-from cta_core.run import Run
 from cta_server.runtime import faultpoints
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.hub import Hub
-from cta_server.runtime.ids import Ids
 from cta_server.runtime.intake import Intake
 from cta_server.runtime.ports import RecordedEvent
+from cta_server.runtime.runs import Runs
 from cta_server.runtime.stages.pool import StagePool
-from cta_server.runtime.stages.tracing import trace
 from cta_server.runtime.storage import Storage
 
 BLOCK: Final = 500
@@ -50,13 +48,13 @@ class Redriver:
         storage: Storage,
         gates: Gates,
         hub: Hub,
-        ids: Ids,
         stages: StagePool,
+        runs: Runs,
         intake: Intake,
         halted: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        self._storage, self._gates, self._hub, self._ids = storage, gates, hub, ids
+        self._storage, self._gates, self._hub, self._runs = storage, gates, hub, runs
         self._stages, self._intake, self._halted, self._clock = stages, intake, halted, clock
         self._locks: dict[str, asyncio.Lock] = {}
         self.total = 0
@@ -148,22 +146,16 @@ class Redriver:
         """The failed run again, with the adapter: only what passes the stages is delivered."""
         stream, begun = gate.stream, self._clock()
         bodies = [o.raw if o.kind is OutcomeKind.HEALED else event.raw for event, o in passed]
-        chain = await self._stages.run(stream.consumer, bodies, timeout_ms=stream.policy.stage_timeout_ms)
-        run = Run(
-            run_id=self._ids.new("run"),
-            stream_id=stream.stream_id,
-            create_time=begun,
-            event_count=len(passed),
-            failed_count=sum(not outcome.ok for outcome in chain.outcomes),
-            duration_ms=(self._clock() - begun) * 1000,
+        chain = await self._stages.run(stream.consumer, bodies, timeout_ms=stream.policy.stage_timeout_ms, record=True)
+        await self._runs.of_stages(
+            gate,
+            chain,
+            inputs=bodies,
+            event_ids=[event.event_id for event, _ in passed],
+            began=begun,
             rerun_of=next((event.run_id for event, _ in passed if event.run_id), ""),
             adapter_id=next((outcome.adapter_id for _, outcome in passed if outcome.adapter_id), ""),
-            trace=trace(chain, event_ids=[event.event_id for event, _ in passed], time=begun),
         )
-        if gate.veil is not None:
-            run = gate.veil.run(run)
-        await self._storage.archive_later(self._storage.archive.put_run, run)
-        self._hub.ended(run)
         return [pair for pair, outcome in zip(passed, chain.outcomes, strict=True) if outcome.ok]
 
 

@@ -31,9 +31,11 @@ from cta_server.runtime.investigation import Investigation
 from cta_server.runtime.memory import Memory
 from cta_server.runtime.notify.webhooks import Webhooks
 from cta_server.runtime.offers import Offers
+from cta_server.runtime.post_mortem import PostMortem
 from cta_server.runtime.progress import Progress
 from cta_server.runtime.proving import Proving
 from cta_server.runtime.redriver import Redriver
+from cta_server.runtime.runs import Runs
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.silent import SilentWatch
 from cta_server.runtime.sources.controller import SourceController
@@ -81,6 +83,7 @@ class Runtime:
         self.samples = Samples(storage)
         self.stages = StagePool(consumers)
         self.system = System(storage=storage, gates=self.gates, detector=self.detector, clock=clock)
+        self.runs = Runs(storage=storage, hub=self.hub, ids=self.ids, clock=clock)
         self.intake = Intake(
             storage=storage,
             gates=self.gates,
@@ -88,6 +91,7 @@ class Runtime:
             hub=self.hub,
             ids=self.ids,
             stages=self.stages,
+            runs=self.runs,
             clock=clock,
         )
         self.analyst = Analyst(
@@ -98,6 +102,7 @@ class Runtime:
             clock=clock,
             word_vectors=word_vectors,
         )
+        self.post_mortem = PostMortem(storage=storage, gates=self.gates, analyst=self.analyst, stages=self.stages)
         self.memory = Memory(storage=storage, ids=self.ids, clock=clock)
         self.offers = Offers(storage)
         self.proving = Proving(offers=self.offers, ids=self.ids, halted=self._halted)
@@ -115,8 +120,8 @@ class Runtime:
             storage=storage,
             gates=self.gates,
             hub=self.hub,
-            ids=self.ids,
             stages=self.stages,
+            runs=self.runs,
             intake=self.intake,
             halted=self._halted,
             clock=clock,
@@ -190,7 +195,8 @@ class Runtime:
         )
         self.traces = Traces(
             storage=storage,
-            hub=self.hub,
+            gates=self.gates,
+            runs=self.runs,
             ids=self.ids,
             clock=clock,
             settle_seconds=settle_seconds,
@@ -209,7 +215,7 @@ class Runtime:
         self.adapters.on_promoted = self._redrive_late
         self.adapters.on_healed_outside = self.bakes.count
         self.streams.on_learned = self._learned
-        self.streams.on_deleted = self.traces.forget
+        self.streams.on_deleted = self._deleted
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver
 
@@ -261,6 +267,10 @@ class Runtime:
     def _learned(self, stream_id: str) -> None:
         self.silent.forget(stream_id)
         self._tasks.spawn(f"prepare/{stream_id}", self.analyst.prepare(stream_id))
+
+    def _deleted(self, stream_id: str) -> None:
+        self.traces.forget(stream_id)
+        self.runs.forget(stream_id)
 
     def _halted(self) -> bool:
         return self.system.halted

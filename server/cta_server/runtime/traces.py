@@ -17,10 +17,11 @@ import structlog
 
 from cta_core.spans import Piece, assemble
 from cta_server.runtime import faultpoints
-from cta_server.runtime.errors import StoreDown
-from cta_server.runtime.hub import Hub
+from cta_server.runtime.errors import NotFound, StoreDown
+from cta_server.runtime.gates import Gates
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.ports import KeptPiece, OpenTrace, Taken
+from cta_server.runtime.runs import Runs
 from cta_server.runtime.storage import Storage
 
 MOST_PIECES: Final = 2000
@@ -58,14 +59,16 @@ class Traces:
         self,
         *,
         storage: Storage,
-        hub: Hub,
+        gates: Gates,
+        runs: Runs,
         ids: Ids,
         clock: Callable[[], float],
         settle_seconds: float = 6.0,
         wait_seconds: float = 60.0,
     ) -> None:
         """`settle_seconds`: how long to wait for more once the root is there; `wait_seconds`: without a root."""
-        self._storage, self._hub, self._ids, self._clock = storage, hub, ids, clock
+        self._storage, self._gates, self._runs = storage, gates, runs
+        self._ids, self._clock = ids, clock
         self._settle, self._wait = settle_seconds, wait_seconds
         self._open: dict[Key, _Waiting] = {}
         self._bytes = 0
@@ -128,8 +131,9 @@ class Traces:
     async def _finish(self, key: Key) -> None:
         """Makes the run of a trace."""
         stream_id, trace_id = key
-        journal, archive = self._storage.journal, self._storage.archive
+        journal = self._storage.journal
         try:
+            gate = await self._gates.get(stream_id)
             run_id, bodies = await self._storage.journaled(
                 journal.close_trace, stream_id, trace_id, run_id=self._ids.new("run")
             )
@@ -142,14 +146,14 @@ class Traces:
                     request_id=f"otlp-{trace_id}",
                 )
                 faultpoints.hit("traces.before_run")
-                kept = await self._storage.archived(archive.put_run, run)
+                await self._runs.keep(gate, run)
                 faultpoints.hit("traces.after_run")
-                if kept.run_id == run_id:
-                    self._hub.ended(run)
             now = self._clock()
             await self._storage.journaled(
                 journal.empty_trace, stream_id, trace_id, now=now, forget_before=now - REMEMBERED
             )
+        except NotFound:  # the stream was deleted, and its pieces with it
+            log.info("a trace lost its stream", stream_id=stream_id, trace_id=trace_id)
         except StoreDown as error:
             log.warning("a trace waits for the store", stream_id=stream_id, trace_id=trace_id, why=str(error))
             self._put_off(key, RETRY)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cta_core.diagnosis.report import Decision
-from cta_core.diagnosis.stages import PRODUCER, outputs, primary
+from cta_core.diagnosis.stages import PRODUCER, akin, order, outputs, primary
 from cta_core.run import TraceEvent, TraceKind
 from driftgen.pipelines import failure
 
@@ -70,3 +71,20 @@ def test_runs_without_outputs_say_so() -> None:
     failed = [error("book")]
     assert "record no outputs" in primary(outputs([], failed), failed).cause.sentence
     assert primary(outputs([], []), []).decision is Decision.QUIET
+
+
+def test_runs_of_one_kind_are_those_with_the_same_first_error() -> None:
+    """Another stage, another class of error, or none makes a run of another kind."""
+    same, other_stage = [error("book", "1")], [error("check", "1"), error("book", "1")]
+    other_class = [msgspec.structs.replace(error("book"), error_type="ValueError")]
+    assert akin([error("book")], [same, other_stage, other_class, HEALTHY[0]]) == [same]
+    assert akin(HEALTHY[0], [same]) == []
+
+
+def test_a_stage_that_encloses_others_puts_out_last() -> None:
+    """With spans the order is that of the ends; without them it is that of the entries."""
+    inner = TraceEvent(kind=TraceKind.STEP, stage="inner", time=1.0, duration_ms=1000.0, span_id="2")
+    outer = TraceEvent(kind=TraceKind.STEP, stage="outer", time=0.0, duration_ms=9000.0, span_id="1")
+    assert order([outer, inner]) == ["inner", "outer"]
+    bare = [msgspec.structs.replace(each, span_id="") for each in (outer, inner)]
+    assert order(bare) == ["outer", "inner"]

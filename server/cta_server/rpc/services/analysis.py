@@ -36,7 +36,7 @@ class AnalysisServicer(analysis_service_pb2_grpc.AnalysisServiceServicer):
         found = await self._face.archived(self._face.archive.get_run, request.run_id)
         if found is None:
             raise NotFound(Kind.RUN, request.run_id)
-        return api.AnalyzeRunResponse(report=stored(await self._runtime.analyst.analyze_run(found)))
+        return api.AnalyzeRunResponse(report=stored(await self._runtime.post_mortem.analyze(found)))
 
     async def Diagnose(self, request: api.DiagnoseRequest, context: Context) -> api.DiagnoseResponse:
         problems = Problems()

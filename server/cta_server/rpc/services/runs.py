@@ -28,12 +28,10 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
         problems = Problems()
         wanted = run_of(request.run, problems.request_id(request.request_id), problems)
         problems.check()
-        await self._runtime.streams.get(wanted.stream_id)
+        gate = await self._runtime.gates.get(wanted.stream_id)
         run_id = self._runtime.ids.new("run")
         fresh = msgspec.structs.replace(wanted, run_id=run_id, create_time=wanted.create_time or self._runtime.clock())
-        kept = await self._face.archived(self._face.archive.put_run, fresh)
-        if kept.run_id == run_id:
-            self._runtime.hub.ended(kept)
+        kept = await self._runtime.runs.keep(gate, fresh)
         return api.RecordRunResponse(run=run(kept))
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:

@@ -20,7 +20,15 @@ from cta_core.errors import EventRefused
 from cta_core.event import decode, encode
 from cta_server.runtime.stages.frames import EVENT, MAX_OUTPUT, STAGE, STARTED, Batch, LoadProblem, Shared
 from cta_server.runtime.stages.json_value import why_not_json
-from cta_server.runtime.stages.outcome import MESSAGE_CHARS, NOT_JSON, NOT_READ, TIME_LIMIT, StageOutcome
+from cta_server.runtime.stages.outcome import (
+    MESSAGE_CHARS,
+    NOT_JSON,
+    NOT_READ,
+    TIME_LIMIT,
+    VALUE_BYTES,
+    VALUES_BYTES,
+    StageOutcome,
+)
 from cta_server.runtime.stages.spec import StageSpec
 
 Call = Callable[[Any], Any]
@@ -67,6 +75,8 @@ class Chain:
         self._marks = shared.marks
         self._limit = 0.0
         self._expired = False
+        self._first = 0
+        self._record = False
         self.exhausted = False
         """A stage ran out of memory: what leaked stays, so the process should end after its answer."""
 
@@ -74,7 +84,7 @@ class Chain:
         """Run events until all are done, the time slice is over or the shared memory is full; says how many are
         done.
         """
-        self._limit = batch.limit_s
+        self._limit, self._first, self._record = batch.limit_s, batch.first, batch.record
         self._shared.clear()
         signal.signal(signal.SIGALRM, self._on_alarm)
         signal.setitimer(signal.ITIMER_REAL, batch.limit_s)
@@ -93,13 +103,14 @@ class Chain:
     def _run(self, number: int, raw: bytes) -> StageOutcome:
         begun = at = monotonic()
         times: list[float] = []
-        name = self._stages[0][0]
+        values = _Values() if self._record else None
+        name = self._stages[self._first][0]
         marks = self._marks
         try:
             value: Any = decode(raw)
         except EventRefused as refusal:
             return _failure(name, NOT_READ, str(refusal), begun, times)
-        for stage, (name, call) in enumerate(self._stages):
+        for stage, (name, call) in enumerate(self._stages[self._first :], self._first):
             try:
                 try:
                     self._expired = False
@@ -116,23 +127,31 @@ class Chain:
                 )
                 times.append((monotonic() - at) * 1000)
                 if self._expired:
-                    return self._too_slow(name, begun, times)
+                    return self._too_slow(name, begun, times, values)
                 self.exhausted = isinstance(error, MemoryError)
-                return _failure(name, type(error).__qualname__, _words(error), begun, times)
+                return _failure(name, type(error).__qualname__, _words(error), begun, times, values)
             now = monotonic()
             times.append((now - at) * 1000)
             at = now
             if self._expired:  # the stage swallowed the alarm and returned
-                return self._too_slow(name, begun, times)
+                return self._too_slow(name, begun, times, values)
             if wrong:
-                return _failure(name, NOT_JSON, f"returned {wrong}; a stage returns JSON values", begun, times)
+                return _failure(name, NOT_JSON, f"returned {wrong}; a stage returns JSON values", begun, times, values)
+            if values is not None:
+                values.keep(value)  # at once: the next stage may change it in place
         try:
             output = encode(value)
         except EventRefused as refusal:
             return _failure(name, NOT_JSON, f"returned what cannot be written: {refusal}", begun, times)
         if len(output) > MAX_OUTPUT:
             return _failure(name, NOT_JSON, f"returned {len(output)} bytes; {MAX_OUTPUT} are allowed", begun, times)
-        return StageOutcome(ok=True, output=output, latency_ms=(monotonic() - begun) * 1000, stage_ms=tuple(times))
+        return StageOutcome(
+            ok=True,
+            output=output,
+            latency_ms=(monotonic() - begun) * 1000,
+            stage_ms=tuple(times),
+            values=tuple(values.kept) if values is not None else (),
+        )
 
     def _on_alarm(self, _signal: int, _frame: FrameType | None) -> None:
         """One timer serves all stages: it looks whether the running one is over its limit, else it waits for the rest.
@@ -149,11 +168,32 @@ class Chain:
             self._expired = True
             raise StageTimeLimit
 
-    def _too_slow(self, name: str, begun: float, times: list[float]) -> StageOutcome:
-        return _failure(name, TIME_LIMIT, f"took longer than {self._limit * 1000:g} ms", begun, times)
+    def _too_slow(self, name: str, begun: float, times: list[float], values: _Values | None) -> StageOutcome:
+        return _failure(name, TIME_LIMIT, f"took longer than {self._limit * 1000:g} ms", begun, times, values)
 
 
-def _failure(stage: str, error_type: str, message: str, begun: float, times: list[float]) -> StageOutcome:
+class _Values:
+    """What the stages put out for one event, as far as it is kept."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+        self._room = VALUES_BYTES
+
+    def keep(self, value: Any) -> None:
+        """Keeps the next stage's output; empty bytes stand for one that is too long or cannot be written."""
+        try:
+            raw = encode(value)
+        except EventRefused:
+            raw = b""
+        if len(raw) > min(VALUE_BYTES, self._room):
+            raw = b""
+        self._room -= len(raw)
+        self.kept.append(raw)
+
+
+def _failure(
+    stage: str, error_type: str, message: str, begun: float, times: list[float], values: _Values | None = None
+) -> StageOutcome:
     return StageOutcome(
         ok=False,
         stage=stage,
@@ -161,6 +201,7 @@ def _failure(stage: str, error_type: str, message: str, begun: float, times: lis
         message=message[:MESSAGE_CHARS],
         latency_ms=(monotonic() - begun) * 1000,
         stage_ms=tuple(times),
+        values=tuple(values.kept) if values is not None else (),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from cta_server.runtime.stages.outcome import StageOutcome
+from cta_server.runtime.stages.outcome import VALUES_BYTES, StageOutcome
 from cta_server.runtime.stages.spec import StageSpec
 
 MAX_OUTPUT: Final = 5 * 1024 * 1024
@@ -25,8 +25,9 @@ _MARKS: Final = 4096
 """Bytes for the marks: one page, so that the outcomes behind it are aligned."""
 _ROOM: Final = 16 * 1024 * 1024
 """Bytes for the outcomes of one batch: three of the longest. Only pages that were used take memory."""
-_RESERVE: Final = MAX_OUTPUT + 64 * 1024
-"""An outcome is never longer: the output, and 64 KiB for the words of an error and the times of the stages."""
+_RESERVE: Final = MAX_OUTPUT + 64 * 1024 + VALUES_BYTES
+"""An outcome is never longer: the output, the stages' own outputs, and 64 KiB for an error's words and the stages'
+times."""
 
 EVENT: Final = 0
 """Mark: number of the event in its batch that is running, -1 before the first."""
@@ -72,6 +73,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     slice_s: float
     """The worker answers after the event that reaches this time, done or not: other callers wait."""
     events: list[bytes]
+    first: int = 0
+    """Number of the stage to begin with: the events are what the one before it put out."""
+    record: bool = False
+    """Keep what each stage puts out."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -24,6 +24,10 @@ NOT_LOADED: Final = "StageNotLoaded"
 NOT_RUN: Final = "StageNotRun"
 """So many events of the batch hung or crashed that the rest was not tried."""
 
+VALUE_BYTES: Final = 16 * 1024
+"""Longest output of one stage that is kept for a trace; an analysis needs events, not documents."""
+VALUES_BYTES: Final = 64 * 1024
+"""The same of all stages of one event."""
 MESSAGE_CHARS: Final = 300
 """Longest message of an error: one sentence and a value fit, a traceback or a payload do not."""
 
@@ -44,6 +48,9 @@ class StageOutcome(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Time of the whole chain, decoding and encoding included."""
     stage_ms: tuple[float, ...] = ()
     """Time of each stage that ran, in order."""
+    values: tuple[bytes, ...] = ()
+    """What each stage put out before one failed, in order, JSON text; empty bytes where it is too long to be kept. Only
+    for a batch that is recorded."""
 
 
 class ChainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +59,7 @@ class ChainResult(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[StageOutcome, ...]
     """One per event, in the order of the events."""
     stages: tuple[StageSpec, ...]
-    """The stages, in order."""
+    """The stages that ran, in order."""
     duration_ms: float = 0.0
     """From the call to its answer, waiting for other batches included."""
     restarts: int = 0

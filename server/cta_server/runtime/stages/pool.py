@@ -58,21 +58,25 @@ class StagePool:
         """The consumer as configured; `InvalidInput` if there is none."""
         return self._lane(consumer).spec
 
-    async def run(self, consumer: str, events: Sequence[bytes], *, timeout_ms: float) -> ChainResult:
+    async def run(
+        self, consumer: str, events: Sequence[bytes], *, timeout_ms: float, first: int = 0, record: bool = False
+    ) -> ChainResult:
         """Run events through the consumer's stages, each event for itself and once.
 
-        `timeout_ms` is the limit of one stage on one event, 1 at least. Raises `InvalidInput` for an unknown consumer
-        and `Unavailable` when the pool is closed; whatever the stages do is an outcome.
+        `timeout_ms` is the limit of one stage on one event, 1 at least. With `first` the stages before that number are
+        left out, and the events are what the last of those put out. `record` keeps what each stage puts out. Raises
+        `InvalidInput` for an unknown consumer and `Unavailable` when the pool is closed; whatever the stages do is an
+        outcome.
         """
         lane = self._lane(consumer)
         begun = monotonic()
-        job = _Job(events, max(timeout_ms, 1.0) / 1000)
+        job = _Job(events, max(timeout_ms, 1.0) / 1000, first=first, record=record)
         if events:
             lane.add(job)
             await job.finished
         return ChainResult(
             outcomes=tuple(job.outcomes),
-            stages=lane.spec.stages,
+            stages=lane.spec.stages[first:],
             duration_ms=(monotonic() - begun) * 1000,
             restarts=job.deaths,
         )
@@ -88,9 +92,10 @@ class StagePool:
 class _Job:
     """One call of `run`: its events, and their outcomes so far."""
 
-    def __init__(self, events: Sequence[bytes], limit_s: float) -> None:
+    def __init__(self, events: Sequence[bytes], limit_s: float, *, first: int, record: bool) -> None:
         self.events = events
         self.limit_s = limit_s
+        self.first, self._record = first, record
         self.outcomes: list[StageOutcome] = []
         self.deaths = 0
         self.costly = 0
@@ -107,7 +112,7 @@ class _Job:
             if chosen and size > _MAX_BYTES:
                 break
             chosen.append(raw)
-        return Batch(limit_s=self.limit_s, slice_s=_SLICE_S, events=chosen)
+        return Batch(limit_s=self.limit_s, slice_s=_SLICE_S, events=chosen, first=self.first, record=self._record)
 
     def add(self, outcomes: Sequence[StageOutcome]) -> None:
         """Keep the outcomes of the next events."""
@@ -197,7 +202,9 @@ class _Lane:
     async def _slice(self, job: _Job) -> None:
         """Run the next events of a job, as many as one slice takes."""
         if job.costly >= _MAX_COSTLY:
-            job.give_up(self._failure(0, NOT_RUN, f"not tried: {job.costly} events of this batch hung or crashed"))
+            job.give_up(
+                self._failure(job.first, NOT_RUN, f"not tried: {job.costly} events of this batch hung or crashed")
+            )
             return
         worker = self._worker or await self._revive()
         if not isinstance(worker, Worker):
