@@ -133,10 +133,10 @@ class Effects:
                     break
                 done, judgement = replayed
                 canary_id, verdict, why = done.canary_id, judgement.verdict, "; ".join(judgement.reasons)
-                if verdict is not Verdict.INCONCLUSIVE or self._clock() >= deadline:
+                if verdict is Verdict.INCONCLUSIVE and done.unproved:
+                    question = UNPROVED  # more events would not bring the consumer's word
                     break
-                if done.unproved:  # more events would not bring the consumer's word
-                    question = UNPROVED
+                if verdict is not Verdict.INCONCLUSIVE or self._clock() >= deadline:
                     break
                 # Wait for the missing events before the next replay.
                 wanted = have + max(1, judgement.needed - done.tally.drifted)

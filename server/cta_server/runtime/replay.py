@@ -194,7 +194,7 @@ def judged(tally: Tally, replay: Replay, gate: StreamGate) -> Judgement:
     """The verdict, with the rules on refusals and on the consumer's word that the counts alone do not show."""
     judgement = judge(tally, gate.stream.policy.canary)
     reasons = (*judgement.reasons, *replay.said())
-    if replay.proof is not None and replay.proof.unproved and judgement.verdict is Verdict.PASS:
+    if replay.proof is not None and replay.proof.unproved and judgement.verdict is not Verdict.FAIL:
         reasons = (replay.proof.unproved, *reasons)
         judgement = msgspec.structs.replace(judgement, verdict=Verdict.INCONCLUSIVE)
     judgement = msgspec.structs.replace(judgement, reasons=reasons)
