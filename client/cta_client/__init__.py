@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cta_client.channel import Client
     from cta_client.errors import ClientError
-    from cta_client.guard import GuardOptions, guards
+    from cta_client.guard import GuardOptions, dry_run, guards
     from cta_client.sdk import connect
 
-__all__ = ["Client", "ClientError", "GuardOptions", "connect", "guards"]
+__all__ = ["Client", "ClientError", "GuardOptions", "connect", "dry_run", "guards"]
 
 _HOMES = {
     "Client": "cta_client.channel",
     "ClientError": "cta_client.errors",
     "GuardOptions": "cta_client.guard",
     "connect": "cta_client.sdk",
+    "dry_run": "cta_client.guard",
     "guards": "cta_client.guard",
 }
 

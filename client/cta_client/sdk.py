@@ -7,7 +7,9 @@ It joins the channel and the guards and decides nothing of its own. The `cta` co
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cta_client.channel import Client, reach
 from cta_client.endpoint import DEFAULT_ADDRESS, Endpoint
@@ -25,10 +27,16 @@ class ConsumerClient(Client):
         """The guards of this connection."""
 
     def guard(
-        self, stream: str, *, stage: str = "", batch: bool = False, options: GuardOptions | None = None
+        self,
+        stream: str,
+        *,
+        stage: str = "",
+        batch: bool = False,
+        dry_run: bool | Callable[[Any], Any] = False,
+        options: GuardOptions | None = None,
     ) -> Guarding:
         """Puts CTA-ACT in front of a handler: `@cta.guard("payments")`. See `Guards.guard`."""
-        return self.guards.guard(stream, stage=stage, batch=batch, options=options)
+        return self.guards.guard(stream, stage=stage, batch=batch, dry_run=dry_run, options=options)
 
     async def close(self) -> None:
         """Ends the guards and the connection."""

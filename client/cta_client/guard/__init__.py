@@ -1,6 +1,7 @@
 """The guard: CTA-ACT inside a consumer's own process, in front of its handler."""
 
 from cta_client.guard.desk import Counts, Desk, NotReady, Status
+from cta_client.guard.dry import dry_run
 from cta_client.guard.guards import Guards, guards
 from cta_client.guard.handler import AsyncGuarded, EventsFailed, Guarded
 from cta_client.guard.options import Away, GuardOptions
@@ -22,5 +23,6 @@ __all__ = [
     "SpoolFull",
     "SpoolInUse",
     "Status",
+    "dry_run",
     "guards",
 ]

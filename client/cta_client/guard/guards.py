@@ -17,6 +17,7 @@ from cta_client.guard.desk import Desk
 from cta_client.guard.handler import AsyncGuarded, Guarded
 from cta_client.guard.link import Link
 from cta_client.guard.options import GuardOptions
+from cta_client.guard.rehearsal import Rehearsal
 
 CLOSE_SECONDS: Final = 2.0
 """How long the end waits for held events to reach the server; what does not is on disk and sent by the next process."""
@@ -30,9 +31,16 @@ class Guards:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._desks: dict[str, tuple[Desk, Link]] = {}
+        self._rehearsals: dict[str, Rehearsal] = {}
 
     def guard(
-        self, stream: str, *, stage: str = "", batch: bool = False, options: GuardOptions | None = None
+        self,
+        stream: str,
+        *,
+        stage: str = "",
+        batch: bool = False,
+        dry_run: bool | Callable[[Any], Any] = False,
+        options: GuardOptions | None = None,
     ) -> Guarding:
         """Decorates a handler of one stream's events.
 
@@ -41,12 +49,31 @@ class Guards:
             stage: Names the handler in reports; empty: the function's name.
             batch: The handler takes a list of events, and one that raises has handled none of them, unless it raises
                 `EventsFailed`.
+            dry_run: True marks a handler that may run canaries: it has no side effects, or asks `dry_run()` before each
+                of them, and may be called from another thread. A function of the handler's kind runs in its stead.
+                Without it no canary ever comes here.
             options: Where files are kept, and what holds while the server is away. The first guard of a stream decides.
 
         Raises:
             SpoolInUse: Another process has the stream's spool.
         """
-        return Guarding(self.desk(stream, options), stage, batch=batch)
+        return Guarding(self, self.desk(stream, options), stage, batch=batch, dry_run=dry_run)
+
+    def rehearse(self, guarded: Guarded[Any] | AsyncGuarded[Any], call: Callable[[Any], Any]) -> None:
+        """Offers the server to run canaries by `call`.
+
+        Raises:
+            ValueError: Another handler of the stream does so already, or one of the two is a coroutine function and
+                the other is not.
+        """
+        stream = guarded.desk.stream_id
+        if stream in self._rehearsals:
+            raise ValueError(f"another handler of stream {stream!r} runs its canaries already")
+        if iscoroutinefunction(call) != isinstance(guarded, AsyncGuarded):
+            raise ValueError("a dry run has to be a coroutine function if the handler is one, and only then")
+        rehearsal = Rehearsal(guarded.desk, guarded, call, self._endpoint.dial_plain, self._endpoint.metadata)
+        self._rehearsals[stream] = rehearsal
+        rehearsal.start()
 
     def desk(self, stream: str, options: GuardOptions | None = None) -> Desk:
         """The desk of a stream, opened at the first time; its `status` tells how the guard stands."""
@@ -59,6 +86,9 @@ class Guards:
 
     def close(self) -> None:
         """Ends all guards. Handlers may not be called any more."""
+        for rehearsal in self._rehearsals.values():
+            rehearsal.close()
+        self._rehearsals.clear()
         for desk, link in self._desks.values():
             link.close(CLOSE_SECONDS)
             desk.close()
@@ -76,8 +106,10 @@ class Guards:
 class Guarding:
     """The decorator of one stream."""
 
-    def __init__(self, desk: Desk, stage: str, *, batch: bool) -> None:
-        self._desk, self._stage, self._batch = desk, stage, batch
+    def __init__(
+        self, guards: Guards, desk: Desk, stage: str, *, batch: bool, dry_run: bool | Callable[[Any], Any]
+    ) -> None:
+        self._guards, self._desk, self._stage, self._batch, self._dry_run = guards, desk, stage, batch, dry_run
 
     @overload
     def __call__(self, handler: Callable[[Any], Coroutine[Any, Any, Result]]) -> AsyncGuarded[Result]: ...  # type: ignore[overload-overlap]
@@ -87,7 +119,10 @@ class Guarding:
         """The guarded handler; of the same kind, plain or coroutine, as the bare one."""
         kind = AsyncGuarded[Any] if iscoroutinefunction(handler) else Guarded[Any]
         stage = self._stage or cast("str", getattr(handler, "__name__", "handler"))
-        return kind(self._desk, handler, stage=stage, batch=self._batch)
+        guarded = kind(self._desk, handler, stage=stage, batch=self._batch)
+        if self._dry_run:
+            self._guards.rehearse(guarded, handler if self._dry_run is True else self._dry_run)
+        return guarded
 
 
 def guards(address: str = DEFAULT_ADDRESS, *, tls: bool = False, tls_ca: Path | None = None, token: str = "") -> Guards:

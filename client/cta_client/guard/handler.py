@@ -22,6 +22,9 @@ MOST_RETURNED: Final = 100
 """Events that came back and are handled before one event of the call, so that a large redrive delays it by a hundred
 handlers at most."""
 
+UNSEEN: Final = object()
+"""Stands for the form of events before the first one."""
+
 Result = TypeVar("Result")
 _Passed = tuple[str, bytes, Outcome, Any]
 
@@ -40,7 +43,13 @@ class _Handler:
 
     def __init__(self, desk: Desk, handler: Callable[..., Any], *, stage: str, batch: bool) -> None:
         self.desk, self.handler, self.stage, self.batch = desk, handler, stage, batch
-        self._form: Any = {}
+        self.form: Any = UNSEEN
+        """The last event given: its type is the form that the handler takes."""
+
+    @property
+    def form_known(self) -> bool:
+        """Whether an event was given yet."""
+        return self.form is not UNSEEN
 
     def _judge(self, events: Sequence[Any], event_ids: Sequence[str]) -> list[_Passed]:
         """Those that may be handled, in order. Raises `SpoolFull`; then the caller shows the whole batch again."""
@@ -53,7 +62,7 @@ class _Handler:
                 shown = event if outcome.kind is OutcomeKind.HEALTHY else like(event, outcome.raw)
                 passed.append((event_id, raw, outcome, shown))
         if events:
-            self._form = events[-1]
+            self.form = events[-1]
         return passed
 
     def _failed(self, passed: Sequence[_Passed], error: Exception) -> None:
@@ -64,7 +73,7 @@ class _Handler:
         self.desk.counts.handled += len(passed) - len(errors)
 
     def _returned(self) -> list[tuple[Entry, Any]]:
-        return [(entry, like(self._form, entry.healed)) for entry in self.desk.take(MOST_RETURNED)]
+        return [(entry, like(self.form, entry.healed)) for entry in self.desk.take(MOST_RETURNED)]
 
     def _argument(self, event: Any) -> Any:
         return [event] if self.batch else event
@@ -120,12 +129,16 @@ class Guarded(_Handler, Generic[Result]):
 class AsyncGuarded(_Handler, Generic[Result]):
     """A guarded coroutine function."""
 
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop that it is called on."""
+
     async def __call__(self, event: Any, *, event_id: str = "") -> Result | None:
         """As `Guarded`; waiting for the contract does not block the loop."""
         return await (self.call_batch(event) if self.batch else self.call_batch([event], [event_id]))
 
     async def call_batch(self, events: Sequence[Any], event_ids: Sequence[str] = ()) -> Result | None:
         """The same for a list of events and their ids."""
+        self.loop = asyncio.get_running_loop()
         if not self.desk.started:
             await asyncio.to_thread(self.desk.wait_ready)
         if self.desk.ready:

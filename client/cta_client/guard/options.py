@@ -26,6 +26,9 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     worker_id: str = ""
     """Names this consumer to the server, stable over restarts, one process each. Empty: the host's name and the
     stream."""
+    version: str = ""
+    """Version of the consumer's code, told with the canaries that run in it; the server asks the version that most
+    workers run. Empty: none is told."""
     folder: Path = Path("~/.local/state/cta-act")
     """Where the spool and the last good picture are kept. It has to outlive the process, or held events that were not
     sent yet are lost with it."""
