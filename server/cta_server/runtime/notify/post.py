@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -69,8 +70,9 @@ class HttpPost:
         except aiohttp.ClientConnectorDNSError:
             error = "its host has no address"
         except aiohttp.ClientConnectorError as failed:
-            # The system's own words, of the number: the exception's text names the address.
-            error = f"cannot be reached: {failed.os_error.strerror or type(failed.os_error).__name__}"
+            # The system's own words for the number: the exception's text names the address.
+            number = failed.os_error.errno
+            error = f"cannot be reached: {os.strerror(number) if number else 'no address of its host answers'}"
         except (aiohttp.ClientError, OSError, ValueError) as failed:
             error = f"no HTTP answer: {type(failed).__name__}"
         return Answer(status=status, retry_after=wait, error=error, seconds=time.monotonic() - began)
