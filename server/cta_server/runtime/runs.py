@@ -38,7 +38,7 @@ class Allowance:
         then, left = self._left.get(stream_id, (now, BURST))
         left = min(BURST, left + max(now - then, 0.0) * PER_SECOND)
         granted = left >= 1.0
-        self._left[stream_id] = (now, left - granted)
+        self._left[stream_id] = (max(then, now), left - granted)  # a clock that goes back gives nothing twice
         return granted
 
     def forget(self, stream_id: str) -> None:
