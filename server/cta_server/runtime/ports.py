@@ -435,6 +435,28 @@ class Similar(msgspec.Struct, frozen=True, kw_only=True):
     """Cosine of the embeddings, -1 to 1."""
 
 
+class SpoolNow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the archive is kept in, and what has not got there yet; the names of the API's `ArchiveStats`."""
+
+    engine: str = "SQLite"
+    """SQLite, ClickHouse, or ClickHouse inside this process."""
+    reachable: bool = True
+    """It answered when it was asked last."""
+    spooled_rows: int = 0
+    """Blocks of events, documents and deletes that are not there yet."""
+    spooled_bytes: int = 0
+    oldest_age: float = 0.0
+    """How long the first of them has waited, seconds."""
+    drained_count: int = 0
+    """Rows that got there."""
+    dropped_count: int = 0
+    """Events that gave way, since there was no room for more."""
+    set_aside_count: int = 0
+    """Rows that it refused for good."""
+    last_error: str = ""
+    """Why it is away; empty while it is there."""
+
+
 class Archive(Protocol):
     """What is many and append-only. Writes are idempotent by id."""
 

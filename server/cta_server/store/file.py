@@ -36,6 +36,7 @@ class StoreFile:
 
     def __init__(self, path: Path, *, migrations: Migrations, synchronous: Literal["FULL", "NORMAL"]) -> None:
         self.path = path
+        self._synchronous = synchronous
         self._turn = threading.Lock()
         self._database: Database | None = None
         with self._named_errors():
@@ -49,12 +50,22 @@ class StoreFile:
             raise
 
     @contextmanager
-    def write(self) -> Generator[sqlite3.Connection, None, None]:
-        """A transaction: committed at the end of the block, rolled back if the block raises."""
+    def write(self, *, durable: bool = False) -> Generator[sqlite3.Connection, None, None]:
+        """A transaction: committed at the end of the block, rolled back if the block raises.
+
+        With `durable` it is on the disk when the block ends, and so is all that was committed before it, whatever
+        `synchronous` says of others.
+        """
         with self._turn, self._named_errors():
             database = self._opened()
-            with database.atomic():
-                yield database.conn
+            if durable:
+                database.conn.execute("PRAGMA synchronous = FULL")
+            try:
+                with database.atomic():
+                    yield database.conn
+            finally:
+                if durable:
+                    database.conn.execute(f"PRAGMA synchronous = {self._synchronous}")
 
     @contextmanager
     def read(self) -> Generator[sqlite3.Connection, None, None]:

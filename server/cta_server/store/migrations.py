@@ -25,6 +25,7 @@ def archive_migrations() -> Migrations:
     migrations = Migrations("archive")
     migrations(name="archive_1")(_archive_1)
     migrations(name="archive_2")(_archive_2)
+    migrations(name="archive_relay")(_archive_relay)
     return migrations
 
 
@@ -224,3 +225,43 @@ def _archive_1(db: Database) -> None:
 def _archive_2(db: Database) -> None:
     # What a signature looks like stands beside its value, as float32: a search reads this column and nothing else.
     _run(db, ("ALTER TABLE signatures ADD COLUMN embedding BLOB",))
+
+
+def _archive_relay(db: Database) -> None:
+    _run(
+        db,
+        (
+            # What has not reached ClickHouse yet, in order. An entry names what stands in the tables above: a block of
+            # events by `number`, its last position, anything else by `subject`. A block that leaves its table before
+            # it was drained leaves its events here.
+            """CREATE TABLE outbox (
+                position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, stream_id TEXT NOT NULL,
+                subject TEXT NOT NULL DEFAULT '', number INTEGER NOT NULL DEFAULT 0, count INTEGER NOT NULL DEFAULT 0,
+                version INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, body BLOB
+            ) STRICT""",
+            "CREATE INDEX outbox_events ON outbox (stream_id, number) WHERE kind = 'event'",
+            "CREATE INDEX outbox_orders ON outbox (position) WHERE kind IN ('forget', 'erase', 'expire', 'signature')",
+            "CREATE TABLE outbox_state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+            """INSERT INTO outbox_state VALUES ('rows', 0), ('bytes', 0), ('version', 0), ('sealed', 0), ('drained', 0),
+                ('dropped', 0), ('aside', 0), ('left', 0), ('deaf', 0)""",
+            """CREATE TRIGGER outbox_grows AFTER INSERT ON outbox BEGIN
+                UPDATE outbox_state SET value = value + CASE name WHEN 'rows' THEN 1 ELSE NEW.bytes END
+                    WHERE name IN ('rows', 'bytes'); END""",
+            """CREATE TRIGGER outbox_shrinks AFTER DELETE ON outbox BEGIN
+                UPDATE outbox_state SET value = value - CASE name WHEN 'rows' THEN 1 ELSE OLD.bytes END
+                    WHERE name IN ('rows', 'bytes'); END""",
+            """CREATE TRIGGER outbox_keeps BEFORE DELETE ON event_blocks BEGIN
+                UPDATE outbox SET body = OLD.body WHERE kind = 'event' AND stream_id = OLD.stream_id
+                    AND number = OLD.last AND body IS NULL; END""",
+            # rows that ClickHouse refused for good
+            """CREATE TABLE outbox_aside (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL, kind TEXT NOT NULL,
+                stream_id TEXT NOT NULL, subject TEXT NOT NULL, time REAL NOT NULL, why TEXT NOT NULL,
+                body BLOB NOT NULL
+            ) STRICT""",
+            # the databases that were drained to: what was asked of them first, and the name of this file's blocks there
+            """CREATE TABLE outbox_fars (
+                name TEXT PRIMARY KEY, token TEXT NOT NULL, state TEXT NOT NULL, current INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID""",
+        ),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from cta_server.store.archive.events import Events
@@ -38,6 +40,11 @@ class SqliteArchive(Events, Runs, Findings, Signatures):
             ):
                 conn.execute(statement, (stream_id, prefix + before))
         self._file.forget()
+
+    def change(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Does something with the file in one transaction."""
+        with self._file.write() as conn:
+            work(conn)
 
     def close(self) -> None:
         """Closes the file and lets another process have it; a second call does nothing."""

@@ -111,6 +111,12 @@ class Events(Part):
         self._file.forget()
 
 
+def block_events(stream_id: str, last: int, body: bytes) -> list[RecordedEvent]:
+    """The events of a block, oldest first."""
+    events = msgspec.msgpack.decode(body, type=list[_Kept])
+    return [_recorded(stream_id, position, event) for position, event in enumerate(events, last - len(events) + 1)]
+
+
 def _recorded(stream_id: str, position: int, event: _Kept) -> RecordedEvent:
     return RecordedEvent(
         position=position,

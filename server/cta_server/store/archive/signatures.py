@@ -47,6 +47,25 @@ class Signatures(Part):
                 self._nearest = nearest
         return written
 
+    def adopt_signatures(self, signatures: Sequence[SignatureRecord], *, silently: str = "", loudly: str = "") -> None:
+        """Inserts as they are those whose ids are not there; revisions go on behind theirs.
+
+        `silently` and `loudly` are statements that run before and after it, in the same transaction.
+        """
+        with self._file.write() as conn:
+            self._nearest = None
+            if silently:
+                conn.execute(silently)
+            for each in signatures:
+                body = msgspec.json.encode(msgspec.structs.replace(each, embedding=())).decode()
+                conn.execute(
+                    "INSERT OR IGNORE INTO signatures (signature_id, body, embedding) VALUES (?, ?, ?)",
+                    (each.signature_id, body, pack(each.embedding) or None),
+                )
+                conn.execute("UPDATE counters SET value = max(value, ?) WHERE name = 'revision'", (each.revision,))
+            if loudly:
+                conn.execute(loudly)
+
     def get_signature(self, signature_id: str) -> SignatureRecord | None:
         """The signature, None if there is none."""
         with self._file.read() as conn:

@@ -6,6 +6,7 @@ transactional is asked of it: journal and quarantine stay in SQLite, whatever th
 
 from __future__ import annotations
 
+from cta_server.store.clickhouse.arrivals import Arrivals
 from cta_server.store.clickhouse.documents import Documents
 from cta_server.store.clickhouse.engine import Engine, open_engine
 from cta_server.store.clickhouse.erasing import Erasing
@@ -17,7 +18,7 @@ from cta_server.store.clickhouse.signatures import Signatures
 __all__ = ["ClickHouseArchive", "Retention", "open_clickhouse"]
 
 
-class ClickHouseArchive(Events, Documents, Signatures, Erasing):
+class ClickHouseArchive(Events, Documents, Signatures, Erasing, Arrivals):
     """Matches `runtime.ports.Archive`. Methods block; they may come from any thread and take turns."""
 
     def __init__(self, engine: Engine) -> None:
