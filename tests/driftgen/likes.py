@@ -101,15 +101,15 @@ class Side(msgspec.Struct):
         return judge(self.case, report.decision.value, lines)
 
 
-def like_case(seed: int, domain: str) -> Case | None:
-    """The case of a seed on a domain: one change that carries over."""
+def like_case(seed: int, domain: str, size: int = 160) -> Case | None:
+    """The case of a seed on a domain: one change that carries over; `size` events on either side."""
     rng = random.Random(seed)
     maker = rng.choice(MAKERS)
     stream = population(domain, rng)
     change = maker(rng, stream, set())
     if change is None or change.expect != "heal":
         return None
-    return _case(f"like-{seed}-{domain}", rng, stream, change.apply, "heal")
+    return _case(f"like-{seed}-{domain}", rng, stream, change.apply, "heal", size)
 
 
 def remembered(seeds: range, twins: range = range(0)) -> Memory:
@@ -186,9 +186,11 @@ def _money(rng: random.Random) -> tuple[Population, str]:
             return stream, rng.choice(fields)
 
 
-def _case(name: str, rng: random.Random, stream: Population, apply: Callable[[Event], Any], expect: str) -> Case:
+def _case(
+    name: str, rng: random.Random, stream: Population, apply: Callable[[Event], Any], expect: str, size: int = 160
+) -> Case:
     world = world_of(rng)
-    start, size = 1.7e9 + rng.random() * 3e7, 160
+    start = 1.7e9 + rng.random() * 3e7
     baseline = stream.events(rng, size, start, world)
     healthy = stream.events(rng, size, start + size * 46, world)
     drifted = []

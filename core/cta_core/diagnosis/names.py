@@ -227,27 +227,58 @@ def compare(target: str, source: str) -> NamePair:
     )
 
 
-_MONEY = frozenset(
+_NETWORK = frozenset(
     [
-        "amount",
-        "price",
-        "total",
-        "weight",
-        "salary",
-        "revenue",
-        "pay",
-        "income",
-        "sales",
-        "profit",
-        "cost",
-        "value",
-        "sum",
-        "margin",
-        "wage",
-        "turnover",
+        "address",
+        "bandwidth",
+        "bytes",
+        "channel",
+        "connection",
+        "device",
+        "dns",
+        "dst",
+        "gateway",
+        "host",
+        "hostname",
+        "id",
+        "if",
+        "iface",
+        "interface",
+        "ip",
+        "latency",
+        "mac",
+        "mask",
+        "name",
+        "namespace",
+        "node",
+        "packets",
+        "peer",
+        "policy",
+        "port",
+        "protocol",
+        "provider",
+        "route",
+        "rx",
+        "segment",
+        "server",
+        "sock",
+        "socket",
+        "speed",
+        "src",
+        "status",
+        "subnet",
+        "throughput",
+        "traffic",
+        "transport",
+        "tx",
+        "type",
+        "vlan",
+        "zone",
     ]
 )
-"""What is net or gross; elsewhere `net` is a network."""
+"""Words beside which `net` is a network. Everywhere else, as `gross` always, it says which of two quantities is
+meant.
+"""
 
 
 def _skeleton(word: str) -> str:
@@ -270,8 +301,8 @@ def _doubts(wanted: Name, given: Name, rest_left: list[str], rest_right: list[st
             doubts.append(f"opposite: {one} against {two}")
     shared = len(wanted.leaf) > len(rest_left)
     if shared:
-        money = {"net", "gross"} if _MONEY & {*own_left, *own_right} else set()
-        single = {*rest_left, *rest_right} & (QUALIFIERS | money)
+        either = {"gross"} if _NETWORK & {*wanted.leaf, *given.leaf} else {"gross", "net"}
+        single = {*rest_left, *rest_right} & (QUALIFIERS | either)
         doubts.extend(f"qualifier: {word} on one side only" for word in sorted(single))
     # `no` at the end of a name is a number.
     turned = (set(rest_left) - {*wanted.leaf[-1:]}) ^ (set(rest_right) - {*given.leaf[-1:]})

@@ -6,9 +6,10 @@ Runs the compiled adapter; it knows nothing of how the adapter was found.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from cta_core.adapter.compile import compile_program
+from cta_core.adapter.compile import CompiledAdapter, compile_program
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract
 from cta_core.diagnosis.report import Check
@@ -31,9 +32,12 @@ def prove(
     unexplained: Sequence[str],
     wrong: Sequence[Finding],
     max_held: float,
+    *,
+    adapter: CompiledAdapter | None = None,
+    sample: int = SAMPLE,
 ) -> tuple[Check, ...]:
-    """The lines of the sheet."""
-    adapter = compile_program(program)
+    """The lines of the sheet; `adapter` is the program compiled, where it is at hand."""
+    adapter = adapter or compile_program(program)
     total = len(drifted)
     reasons = sorted({reason for reason in trial.reasons if reason})
     held = (
@@ -44,7 +48,7 @@ def prove(
     same = backwards = compared = 0
     inverse = adapter.inverse()
     undo = compile_program(inverse) if inverse is not None else None
-    for event, healed, touched in list(zip(drifted, trial.healed, trial.touched, strict=True))[:SAMPLE]:
+    for event, healed, touched in islice(zip(drifted, trial.healed, trial.touched, strict=True), sample):
         if healed is None or not touched:
             continue
         compared += 1
@@ -56,7 +60,7 @@ def prove(
             except EventRefused:
                 continue
     losses = adapter.loses()
-    harmed = _harmed(program, healthy, drifted, trial, contract)
+    harmed = _harmed(adapter, healthy, drifted, trial, contract)
     return (
         Check(
             name="total",
@@ -102,7 +106,9 @@ def prove(
     )
 
 
-def _harmed(program: Program, healthy: Sequence[Any], drifted: Sequence[Any], trial: Trial, contract: Contract) -> int:
+def _harmed(
+    adapter: CompiledAdapter, healthy: Sequence[Any], drifted: Sequence[Any], trial: Trial, contract: Contract
+) -> int:
     """Events that were fine for the contract and are not any more: drifted ones, and healthy ones that the guard
     lets in.
 
@@ -110,15 +116,13 @@ def _harmed(program: Program, healthy: Sequence[Any], drifted: Sequence[Any], tr
     not
     told apart by anybody; counting those would forbid every silent heal.
     """
-    adapter = compile_program(program)
     harmed = sum(
         1 for event, healed in zip(drifted, trial.healed, strict=True) if healed is None and contract.holds(event)
     )
     step = max(1, len(healthy) // SAMPLE)
-    for event in healthy[::step][:SAMPLE] if program.guard else ():
-        fresh = decode(encode(event))
+    for event in healthy[::step][:SAMPLE] if adapter.program.guard else ():
         try:
-            harmed += adapter.matches(fresh) and not contract.holds(adapter.apply(fresh))
+            harmed += adapter.matches(event) and not contract.holds(adapter.apply(decode(encode(event))))
         except EventRefused:
             harmed += 1
     return harmed

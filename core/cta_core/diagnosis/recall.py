@@ -2,44 +2,38 @@
 everything.
 
 An adapter that healed an alike incident is run on the events. It is taken only if every event it changes satisfies the
-contract, the whole looks healthy, each field it wrote fits that field's healthy values without a conflict, and the
-neighbours do not object.
+contract, the whole looks healthy, each field it wrote fits that field's healthy values without a conflict, numbers that
+followed exactly from others still do, and no neighbour objects. Nothing is searched, and of the fields that it did not
+write only those are read that could object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-import numpy as np
+import msgspec
 
-from cta_core.adapter.compile import compile_program
+from cta_core.adapter.compile import CompiledAdapter, compile_program
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract
 from cta_core.diagnosis.assemble import is_below
 from cta_core.diagnosis.case import Baseline, starred
 from cta_core.diagnosis.fit import fit
 from cta_core.diagnosis.guards import guard_for
-from cta_core.diagnosis.masking import as_text, masked_event, open_paths
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.proof import prove
+from cta_core.diagnosis.recalled import report_of
 from cta_core.diagnosis.relations import Anchor, Relations
-from cta_core.diagnosis.report import (
-    Cause,
-    Check,
-    Decision,
-    Evidence,
-    Method,
-    Proposal,
-    Report,
-    Severity,
-    Symptom,
-    TestCase,
-)
+from cta_core.diagnosis.report import Report, Severity
+from cta_core.diagnosis.sums import broken_rule, rules_about
 from cta_core.diagnosis.symptoms import findings
 from cta_core.diagnosis.table import Table
+from cta_core.diagnosis.ties import ties_of
 from cta_core.diagnosis.verify import Trial, try_out
-from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise
+from cta_core.diagnosis.views import View, kolmogorov, kolmogorov_noise
 from cta_core.errors import InvalidProgram
 from cta_core.path import key_of, parse
 
@@ -52,28 +46,33 @@ LEAST_EVENTS = 20
 MAX_HELD = 0.1
 """Share of events that a remembered adapter may hold: where it fits it heals nearly all, junk is rare."""
 
-MAX_NEIGHBOURS = 10
-"""Unchanged fields that are asked about a remembered adapter's results."""
-
 MAX_TRIED = 100
-"""Drifted events that a remembered adapter is tried on, spread over the sample. A wrong one is refuted by far fewer;
-what it
-does to all of them the canary says."""
+"""Drifted events that a remembered adapter is tried on, spread over the sample. A wrong one is refuted by far fewer, a
+correlation of 0.6 that is gone shows at six sigma; what the adapter does to all of them the canary says."""
 
-MAX_ASKED = 60
-"""Changed events on which they are asked: a correlation of 0.6 that is gone shows at five sigma."""
+FIRST_TRIED = 16
+"""Events that it is tried on before all: where it does not belong it holds them, and costs next to nothing."""
 
-MAX_BROKEN = 12
+MAX_BROKEN = 8
 """Broken events that are looked into for the report's symptoms."""
 
-EXACT = 0.002
-"""Residual of a sum, as a share of the spread, up to which healthy numbers add up: cents that were rounded."""
+PROVED = 8
+"""Events that are run again and backwards. The adapter was proved on 50 when it was found, and in its canary."""
 
 COUNTER = 0.97
 """Share of rising neighbours from which numbers are a counter or a clock."""
 
-CONFIDENCE = 0.97
-"""Confidence of an adapter that was confirmed before and passes every check again."""
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The drifted events that remembered adapters are tried on, and what is wrong with them."""
+
+    events: Sequence[dict[str, Any]]
+    rules: Contract
+    promises: Promises
+    broken: dict[tuple[str, str], float]
+    """The share of the events that break what, by path and rule, as far as those that were looked into tell."""
+    total: int
+    """How many drifted events there are altogether."""
 
 
 def recall(
@@ -82,104 +81,136 @@ def recall(
     contract: Contract | None,
     hints: Sequence[Program],
     alike: Sequence[Program] = (),
+    *,
+    total: int | None = None,
 ) -> Report | None:
     """The report with the first remembered adapter that explains everything; None where none does.
 
-    `alike` were written for other fields and bound to these: they are asked after the others, and one is taken only
-    if it is the only one that explains everything.
+    Args:
+        healthy: The healthy side.
+        drifted: Events after the change; at most `MAX_TRIED` of them are used, evenly spread.
+        contract: What a healthy event looks like; None learns it from the healthy side.
+        hints: Adapters that healed just such incidents, most likely first.
+        alike: Adapters that were written for other fields and bound to these. They are asked after the others and more
+            strictly, and one is taken only if it is the only one that explains everything.
+        total: How many drifted events there are, if `drifted` is a part of them.
     """
-    declared = contract is not None
-    rules = contract if contract is not None else healthy.learned
-    promises = Promises(rules.schema if declared else None)
-    total = len(drifted)
-    step = max(1, total // MAX_TRIED)
-    drifted = drifted[::step][:MAX_TRIED] if step > 1 else drifted
-    broken: dict[tuple[str, str], int] = {}
-    bad = [event for event in drifted if not rules.holds(event)]
-    for event in bad[:MAX_BROKEN]:
-        for breach in rules.violations(event):
-            key = (starred(breach.path), breach.rule)
-            broken[key] = broken.get(key, 0) + 1
-
-    def judged(program: Program, *, bound: bool = False) -> Report | None:
-        try:
-            trial = try_out(program, drifted, rules)
-        except InvalidProgram:
-            return None
-        checked = _explains(program, trial, healthy, promises, {path for path, _ in broken}, len(drifted), strict=bound)
-        if checked is None:
-            return None
-        if bound:
-            changed = [event for event, touched in zip(drifted, trial.touched, strict=True) if touched]
-            guard = guard_for(program.steps, healthy.events, changed)
-            program = Program(guard=guard, steps=program.steps)
-        proof = prove(program, trial, healthy.events, drifted, rules, (), (), MAX_HELD)
-        if not all(check.passed for check in proof):
-            return None
-        return _report(program, trial, healthy, drifted, broken, checked, proof, total)
-
+    sample = _sampled(healthy, drifted, contract, len(drifted) if total is None else total)
     for program in hints:
-        report = judged(program)
+        report = _judged(program, healthy, sample, bound=False)
         if report is not None:
             return report
-    found = [report for report in (judged(program, bound=True) for program in alike) if report is not None]
+    found = [report for program in alike if (report := _judged(program, healthy, sample, bound=True)) is not None]
     return found[0] if len(found) == 1 else None
 
 
-def _explains(
+def spread(events: Sequence[Any], limit: int = MAX_TRIED) -> Sequence[Any]:
+    """At most `limit` of the events, evenly spread."""
+    if len(events) <= limit:
+        return events
+    return [events[index * len(events) // limit] for index in range(limit)]
+
+
+def _sampled(healthy: Baseline, drifted: Sequence[dict[str, Any]], contract: Contract | None, total: int) -> Sample:
+    rules = contract if contract is not None else healthy.learned
+    events = spread(drifted)
+    bad = [event for event in events if not rules.holds(event)]
+    told = spread(bad, MAX_BROKEN)
+    broken: Counter[tuple[str, str]] = Counter()
+    for event in told:
+        broken.update({(starred(breach.path), breach.rule) for breach in rules.violations(event)})
+    shares = {key: count / len(told) * len(bad) / len(events) for key, count in broken.items()}
+    return Sample(events=events, rules=rules, promises=healthy.promises(contract), broken=shares, total=total)
+
+
+def _judged(program: Program, healthy: Baseline, sample: Sample, *, bound: bool) -> Report | None:
+    """The report with this adapter, None where anything speaks against it."""
+    try:
+        adapter = compile_program(program)
+    except InvalidProgram:
+        return None
+    if bound and not _promising(adapter, sample):
+        return None
+    trial = try_out(program, sample.events, sample.rules, adapter)
+    changed = [event for event, touched in zip(sample.events, trial.touched, strict=True) if touched]
+    healed = [
+        event for event, touched in zip(trial.healed, trial.touched, strict=True) if touched and event is not None
+    ]
+    if len(healed) < min(LEAST_EVENTS, len(sample.events)) or trial.held > MAX_HELD * len(sample.events):
+        return None
+    compared = _explained(program, trial, healed, healthy, sample, strict=bound)
+    if compared is None:
+        return None
+    if bound:
+        guard = guard_for(program.steps, healthy.events, changed)
+        program = Program(guard=guard, steps=program.steps)
+        adapter = compile_program(program)
+    proof = prove(
+        program, trial, healthy.events, sample.events, sample.rules, (), (), MAX_HELD, adapter=adapter, sample=PROVED
+    )
+    if not all(check.passed for check in proof):
+        return None
+    return report_of(adapter, trial, healthy, sample.events, sample.broken, compared, proof, sample.total)
+
+
+def _promising(adapter: CompiledAdapter, sample: Sample) -> bool:
+    """Does it heal most of a few events?"""
+    few = spread(sample.events, FIRST_TRIED)
+    return try_out(adapter.program, few, sample.rules, adapter).held <= len(few) / 2
+
+
+def _explained(
     program: Program,
     trial: Trial,
+    healed: Sequence[dict[str, Any]],
     healthy: Baseline,
-    promises: Promises,
-    broken: Collection[str],
-    total: int,
+    sample: Sample,
     *,
-    strict: bool = False,
+    strict: bool,
 ) -> list[str] | None:
     """The written fields that were compared; None if anything speaks against the adapter.
 
     `strict` forgives numbers no shift at all: for an adapter that was not seen to heal these fields before.
     """
-    touched = [
-        event for event, changed in zip(trial.healed, trial.touched, strict=True) if changed and event is not None
-    ]
-    if len(touched) < min(LEAST_EVENTS, total) or trial.held > MAX_HELD * total:
-        return None
+    before = healthy.table
     written = {path for step in program.steps for path in step.writes()}
-    keys = {key_of(part) for path in (*written, *broken) for part in parse(path)[:1]}
-    events = [event for event in trial.healed if event is not None]
-    for finding in findings(healthy.table, Table(events, frozenset(keys)), promises, only=keys):
+    compared = [path for path in before.columns if any(is_below(path, above) for above in written)]
+    rules = rules_about(before, set(compared))
+    ties = {path: ties_of(before, path) for path in compared}
+    keys = set(_heads((*written, *(path for path, _ in sample.broken))))
+    near = _heads((*(tie for tied in ties.values() for tie in tied), *(part for rule in rules for part in rule.parts)))
+    whole = Table([event for event in trial.healed if event is not None], frozenset((*keys, *near)))
+    for finding in findings(before, whole, sample.promises, only=keys):
         mine = any(is_below(finding.path, path) for path in written)
         if finding.severity is Severity.BREAK or (finding.severity is Severity.SILENT and (finding.doubt or mine)):
             return None
-    # The neighbours are asked on a part of the events and of the fields: enough to see that a relation is broken.
-    near = [key for key in events[0] if key not in keys][:MAX_NEIGHBOURS]
-    part = Table(touched[:MAX_ASKED], frozenset((*keys, *near)))
-    compared = [
-        path
-        for path in healthy.table.columns
-        if path in part.columns and any(is_below(path, above) for above in written)
+    part = whole if len(healed) == whole.count else Table(healed, frozenset((*keys, *near)))
+    if any(broken_rule(rule, part) is not None for rule in rules):
+        return None
+    compared = [path for path in compared if path in part.columns]
+    fits = all(_fits(path, before, part, ties[path], strict=strict) for path in compared)
+    return compared if fits else None
+
+
+def _heads(paths: Sequence[str]) -> Iterator[str]:
+    """The event's own keys above these paths."""
+    return (key_of(parts[0]) for path in paths if (parts := parse(path)))
+
+
+def _fits(path: str, healthy: Table, healed: Table, ties: AbstractSet[str], *, strict: bool) -> bool:
+    """Do the healed values of a field belong to it, and does no neighbour object?"""
+    view, given = View.of(healthy.columns[path]), View.of(healed.columns[path])
+    result = fit(view, given)
+    if result.conflicts or (view.solid and result.score < LEAST_FIT) or (strict and _shifted(view, given)):
+        return False
+    if not ties:
+        return True
+    anchors = [
+        Anchor(other, View.of(healthy.columns[other]), View.of(healed.columns[other]))
+        for other in healthy.columns
+        if other in ties and other in healed.columns
     ]
-    relations = Relations(
-        [
-            Anchor(path, View.of(column), View.of(part.columns[path]))
-            for path, column in healthy.table.columns.items()
-            if path in part.columns and path not in compared and "*" not in path
-        ],
-        healthy.table.count,
-        part.count,
-    )
-    for path in compared:
-        view, given = View.of(healthy.table.columns[path]), View.of(part.columns[path])
-        result = fit(view, given)
-        if (
-            result.conflicts
-            or (view.solid and result.score < LEAST_FIT)
-            or relations.ask(view, given, keys=False).conflicts
-            or (strict and (_shifted(view, given) or _adds_up_no_more(path, healthy.events, touched)))
-        ):
-            return None
-    return compared
+    return not Relations(anchors, healthy.count, healed.count).ask(view, given).conflicts
 
 
 def _shifted(view: View, given: View) -> bool:
@@ -188,111 +219,3 @@ def _shifted(view: View, given: View) -> bool:
         return False
     noise = kolmogorov_noise(len(view.sorted_numbers), len(given.sorted_numbers))
     return kolmogorov(view.sorted_numbers, given.sorted_numbers) > noise
-
-
-def _adds_up_no_more(path: str, healthy: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]]) -> bool:
-    """Was this number a sum of its neighbours in every healthy event, and is it none now?"""
-    key = path[1:]
-    names = [name for name, value in healthy[0].items() if type(value) in (int, float) and name != key]
-    first, now = _numbers(healthy, [key, *names]), _numbers(healed, [key, *names])
-    # A sum that fits has to be told from one that any numbers would fit: five events for each neighbour.
-    if not names or len(first) < 5 * len(names) or not len(now):
-        return False
-    spread = float(np.std(first[:, 0]))
-    weights, *_ = np.linalg.lstsq(first[:, 1:], first[:, 0], rcond=None)
-
-    def off(rows: Floats) -> float:
-        return float(np.median(np.abs(rows[:, 0] - rows[:, 1:] @ weights)))
-
-    return spread > 0 and off(first) <= EXACT * spread and off(now) > 3 * EXACT * spread
-
-
-def _numbers(events: Sequence[dict[str, Any]], names: Sequence[str]) -> Floats:
-    """The named numbers of the events that have all of them."""
-    rows = [[event.get(name) for name in names] for event in events]
-    return np.array([row for row in rows if all(type(value) in (int, float) for value in row)], dtype=np.float64)
-
-
-def _report(
-    program: Program,
-    trial: Trial,
-    healthy: Baseline,
-    drifted: Sequence[dict[str, Any]],
-    broken: dict[tuple[str, str], int],
-    compared: Sequence[str],
-    proof: tuple[Check, ...],
-    all_events: int,
-) -> Report:
-    words = compile_program(program).words()
-    total = len(drifted)
-    symptoms = tuple(
-        Symptom(
-            symptom_id=f"S{number}",
-            path=path,
-            rule=rule,
-            severity=Severity.BREAK,
-            message=f"breaks the contract's rule {rule}",
-            event_count=count,
-            share=min(1.0, count / total),
-        )
-        for number, ((path, rule), count) in enumerate(sorted(broken.items(), key=lambda item: -item[1]), start=1)
-    )
-    shown = open_paths(Table(drifted[:24]))
-    example = TestCase()
-    for event, changed in zip(drifted, trial.touched, strict=True):
-        if changed:
-            hidden = masked_event(event, shown)
-            made = try_out(program, [hidden], None).healed[0]
-            if made is not None:
-                example = TestCase(before=as_text(hidden), after=as_text(made))
-            break
-    changed_count = sum(trial.touched)
-    return Report(
-        decision=Decision.HEAL,
-        method=Method.SIGNATURE,
-        confidence=CONFIDENCE,
-        severity=Severity.BREAK if broken else Severity.SILENT,
-        cause=Cause(
-            stage="producer",
-            path=compared[0] if compared else "",
-            kind=str(program.steps[0].__struct_config__.tag),
-            sentence="the producer made a change that was healed before",
-        ),
-        symptoms=symptoms,
-        evidence=(
-            Evidence(
-                evidence_id="E1",
-                kind="signature",
-                path=compared[0] if compared else "",
-                text=f"a remembered adapter explains all {changed_count} changed events",
-                weight=3.0,
-            ),
-            Evidence(
-                evidence_id="E2",
-                kind="held_back",
-                path=compared[0] if compared else "",
-                text=f"{len(compared)} written fields fit their healthy values, and no neighbour objects",
-                weight=2.0,
-            ),
-        ),
-        whys=(
-            f"{changed_count} of {total} events have the shape of an incident that was healed before.",
-            "The same adapter heals them, and every check of its proof passes again.",
-        ),
-        proposals=(
-            Proposal(
-                target=", ".join(compared),
-                words="; ".join(words),
-                confidence=CONFIDENCE,
-                margin=9.0,
-                evidence_ids=("E1", "E2"),
-            ),
-        ),
-        program=program,
-        fix="; ".join(words),
-        test_case=example,
-        proof=proof,
-        held=trial.held,
-        baseline_count=healthy.table.count,
-        drifted_count=all_events,
-    )

@@ -47,6 +47,9 @@ Remembered = tuple[str, dict[Any, Any], list[Any]]
 """A key's path, the healthy value of each key, and the drifted events' keys."""
 
 
+Flags = NDArray[np.bool_]
+
+
 class Anchor(msgspec.Struct, frozen=True):
     """An unchanged field of both sides."""
 
@@ -208,20 +211,12 @@ class Relations:
             other = b.get(key)
             if other is None:
                 continue
-            mine = self.left.T @ feature / self.healthy_count
+            mine, stable, strong = self._strong(feature)
             theirs = self.right.T @ other / self.drifted_count
-            first = self.left[self._halves[0]].T @ feature[self._halves[0]] / max(1, self._halves[0].stop)
-            second = (
-                self.left[self._halves[1]].T
-                @ feature[self._halves[1]]
-                / max(1, self.healthy_count - self._halves[1].start)
-            )
-            stable = np.abs(first - second) < 0.3
             za, zb = np.arctanh(np.clip(mine, -0.995, 0.995)), np.arctanh(np.clip(theirs, -0.995, 0.995))
             noise = math.sqrt(1 / max(8, self.healthy_count - 3) + 1 / max(8, self.drifted_count - 3) + 0.01)
             same = (za - zb) / noise
             alone = zb / math.sqrt(1 / max(8, self.drifted_count - 3) + 0.01)
-            strong = stable & (np.abs(mine) > 0.3) & (np.abs(za) * math.sqrt(max(8, self.healthy_count - 3)) > 5)
             likelihood -= float(np.sum(np.minimum(same[stable] ** 2 / 2, 8.0)))
             if not strong.any():
                 continue
@@ -243,6 +238,26 @@ class Relations:
                     f"({mine[worst]:.2f} before, {theirs[worst]:.2f} with this)"
                 )
         return Relation(support=support, conflicts=tuple(conflicts[:1]), facts=tuple(facts[-1:]), likelihood=likelihood)
+
+    def _strong(self, feature: Floats) -> tuple[Floats, Flags, Flags]:
+        """The healthy correlations of a feature, which of them both halves of the events show, and which are strong."""
+        mine = self.left.T @ feature / self.healthy_count
+        one, two = self._halves
+        first = self.left[one].T @ feature[one] / max(1, one.stop)
+        second = self.left[two].T @ feature[two] / max(1, self.healthy_count - two.start)
+        stable = np.abs(first - second) < 0.3
+        size = np.abs(np.arctanh(np.clip(mine, -0.995, 0.995))) * math.sqrt(max(8, self.healthy_count - 3))
+        return mine, stable, stable & (np.abs(mine) > 0.3) & (size > 5)
+
+    def correlated(self, target: View) -> set[str]:
+        """The anchors with which a field hangs together strongly in the healthy events."""
+        if self.left.shape[1] == 0:
+            return set()
+        found: set[str] = set()
+        for feature in features(target, self.healthy_count, list(target.labels)[:6] or None).values():
+            _, _, strong = self._strong(feature)
+            found.update(name for name, is_strong in zip(self.names, strong, strict=True) if is_strong)
+        return found
 
     # -- order and equality
     # -----------------------------------------------------------------------------------------------
@@ -299,10 +314,13 @@ class Relations:
         """For each anchor that decides the target's value: (path, value by key, drifted keys by event)."""
         known = self._memory.get(target.path)
         if known is None:
-            known = self._memory[target.path] = list(self._remembered(target))
+            known = self._memory[target.path] = [
+                (" and ".join(paths), values, keys) for paths, values, keys in self.deciders(target)
+            ]
         return known
 
-    def _remembered(self, target: View) -> Iterable[Remembered]:
+    def deciders(self, target: View) -> Iterable[tuple[tuple[str, ...], dict[Any, Any], list[Any]]]:
+        """The anchors, and pairs of anchors, that decide the target's value: paths, value by key, drifted keys."""
         mine = by_row(target, self.healthy_count)
         if mine is None:
             return
@@ -316,33 +334,29 @@ class Relations:
         for path, left, right in usable:
             known = _by_key(left, mine)
             if known:
-                yield path, known, right
+                yield (path,), known, right
         # A pair of label fields decides more than either: the route is origin and destination.
         small = [(path, left, right) for path, left, right in usable if len(set(map(str, left))) <= 40][:6]
         for i, (path, left, right) in enumerate(small):
             for other, also, too in small[i + 1 :]:
                 known = _by_key(list(zip(left, also, strict=True)), mine)
                 if known:
-                    yield f"{path} and {other}", known, list(zip(right, too, strict=True))
+                    yield (path, other), known, list(zip(right, too, strict=True))
 
     def _roles(self, target: View, given: View) -> Relation:
         """Do the values, as keys, still decide what they decided before: the zone of a device, the country of a
         user?
         """
         mine, theirs = by_row(target, self.healthy_count), by_row(given, self.drifted_count)
-        if mine is None or theirs is None or len(target.counts) < 4 or target.distinct_share > 0.7:
+        if mine is None or theirs is None:
             return Relation()
         best = Relation()
         for anchor in self.anchors:
-            if not anchor.healthy.labels or len(anchor.healthy.counts) < 2:
+            known = decides(target, anchor.healthy, self.healthy_count)
+            right = by_row(anchor.drifted, self.drifted_count)
+            if not known or right is None:
                 continue
-            left, right = by_row(anchor.healthy, self.healthy_count), by_row(anchor.drifted, self.drifted_count)
-            if left is None or right is None:
-                continue
-            known = _by_key(mine, left)
             chance = max(anchor.healthy.counts.values()) / max(1, len(anchor.healthy.solid))
-            if not known or chance > 0.75:
-                continue
             pairs = [
                 (known[key], value)
                 for key, value in zip(theirs, right, strict=True)
@@ -389,6 +403,18 @@ class Relations:
                     likelihood=-12.0,
                 )
         return Relation()
+
+
+def decides(target: View, label: View, count: int) -> dict[Any, Any]:
+    """The label of each of the target's values, where the values come again and decide it better than chance; else
+    empty.
+    """
+    if len(target.counts) < 4 or target.distinct_share > 0.7 or not label.labels or len(label.counts) < 2:
+        return {}
+    if max(label.counts.values()) > 0.75 * len(label.solid):
+        return {}
+    mine, left = by_row(target, count), by_row(label, count)
+    return {} if mine is None or left is None else _by_key(mine, left)
 
 
 def _equal(one: Any, two: Any) -> bool:

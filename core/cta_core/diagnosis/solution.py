@@ -38,7 +38,7 @@ from cta_core.diagnosis.search import Candidate, Searcher
 from cta_core.diagnosis.strata import stratified
 from cta_core.diagnosis.swaps import swapped
 from cta_core.diagnosis.symptoms import Finding
-from cta_core.diagnosis.verify import Trial, still_wrong, try_out
+from cta_core.diagnosis.verify import Trial, no_more_made_of, still_wrong, try_out
 from cta_core.diagnosis.views import View
 from cta_core.errors import InvalidProgram
 
@@ -136,7 +136,10 @@ def solve(case: Case, found: Sequence[Finding], options: Options) -> Solution:
     touched = {path for step in steps for path in (*step.reads(), *step.writes())} | {
         finding.path for finding in serious
     }
-    remaining = tuple(still_wrong(case.healthy, trial, case.promises, touched))
+    remaining = (
+        *still_wrong(case.healthy, trial, case.promises, touched),
+        *no_more_made_of(case.healthy, trial, {path for step in steps for path in step.writes()}),
+    )
     confidence = min(
         [one.confidence for one in joint] + [choice.confidence for choice in choices.values()], default=1.0
     )

@@ -1,8 +1,7 @@
 """What differs: which healthy fields are gone, broken or changed in their meaning, and which differences are harmless.
 
 A finding on a field is BREAK (gone, another type or form), SILENT (the contract holds, the values mean something
-else) or
-NOTICE (worth knowing, never a reason to act). Only breaks and silent changes ask for an adapter or a person.
+else) or NOTICE (worth knowing, never a reason to act). Only breaks and silent changes ask for an adapter or a person.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from cta_core.diagnosis.mixtures import half_whole, parted, two_units
 from cta_core.diagnosis.promises import Promise, Promises
 from cta_core.diagnosis.report import Severity
 from cta_core.diagnosis.table import Table, escape
-from cta_core.diagnosis.views import View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import INTEGER, NUMBER, View, kolmogorov, kolmogorov_noise, share_of, total_variation
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +144,11 @@ def compare(path: str, view: View, here: View, *, broken: bool) -> Finding | Non
     """How the values of a field that is still there differ; None if they do not, or harmlessly and not worth a word."""
     if not here.solid or not view.solid:
         return None
-    extra = here.solid_types - view.solid_types
-    if extra == {"integer"} and "number" in view.solid_types:
+    extra: frozenset[str] = here.solid_types - view.solid_types
+    if extra == INTEGER and "number" in view.solid_types:
         extra = frozenset()
     if (
-        extra == {"number"}
+        extra == NUMBER
         and "integer" in view.solid_types
         and np.all(here.numbers == np.round(here.numbers))
         and not broken
@@ -245,7 +244,7 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
     result = fit(view, here, loose=True)
     distance = kolmogorov(a, b) - kolmogorov_noise(len(a), len(b))
     for conflict in result.conflicts:
-        if conflict.startswith("the sign is gone") and float(np.mean(a < 0)) > 0.1:
+        if conflict.startswith("the sign is gone") and share_of(a < 0) > 0.1:
             return Finding(
                 path=path,
                 rule="sign",
@@ -279,12 +278,12 @@ def _numbers(path: str, view: View, here: View) -> Finding | None:
     # A mixture that moved within the range of the healthy values (a payday) is no change of meaning, however far its
     # median goes.
     beyond = (
-        float(np.mean((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5)))
+        share_of((right > 1.5 * np.percentile(left, 99.5)) | (right < np.percentile(left, 0.5) / 1.5))
         if len(left) and len(right)
         else 0.0
     )
     heavy = (ratio > HEAVY_RATIO or ratio < 1 / HEAVY_RATIO) and beyond > 0.2
-    opaque = view.distinct_share > 0.95 and view.solid_types == {"integer"} and float(np.median(a)) > 1e4
+    opaque = view.distinct_share > 0.95 and view.solid_types == INTEGER and float(np.median(a)) > 1e4
     if opaque:
         return None
     disjoint = float(b[0]) > float(a[-1]) or float(b[-1]) < float(a[0])
@@ -385,12 +384,7 @@ def _date_parts(path: str, view: View, here: View) -> Finding | None:
     form = next(form for form in view.date_formats if form in here.date_formats)
     a, b = view.times(form), here.times(form)
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-    if (
-        len(a) >= 40
-        and len(b) >= 30
-        and float(np.mean(np.mod(a, 60) != 0)) > 0.7
-        and float(np.mean(np.mod(b, 60) != 0)) < 0.02
-    ):
+    if len(a) >= 40 and len(b) >= 30 and share_of(np.mod(a, 60) != 0) > 0.7 and share_of(np.mod(b, 60) != 0) < 0.02:
         return Finding(
             path=path,
             rule="precision",

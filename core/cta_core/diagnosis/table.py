@@ -20,6 +20,9 @@ MAX_MEMBERS = 64
 """Array members looked at per array: enough to see their shape, bounded for arrays with thousands of members."""
 
 
+_ABSENT: Json = object()
+
+
 def escape(key: str) -> str:
     """One object key as a part of a JSON Pointer. A key that is literally `*` is written `~2`."""
     if key == "*":
@@ -92,17 +95,45 @@ class Table:
 
     def __init__(self, events: Sequence[Json], keys: frozenset[str] | None = None) -> None:
         """Reads the events; `keys` limits the columns to those below some of the event's own keys."""
-        self._keys = keys
         self.events = events
         self.count = len(events)
         self.columns: dict[str, Column] = {}
         self.nodes: dict[str, Node] = {}
-        for index, event in enumerate(events):
-            self._add(index, event)
+        self.kept: dict[str, Json] = {}
+        """What others worked out of the table and want to have only once."""
+        if keys is None:
+            for index, event in enumerate(events):
+                self._add(index, event)
+        else:
+            self._add_keys(sorted(keys))
 
-    def _add(self, index: int, event: Json) -> None:
-        columns, nodes, keys = self.columns, self.nodes, self._keys
-        stack: list[tuple[str, Json]] = [("", event)]
+    def _add_keys(self, keys: Sequence[str]) -> None:
+        """Reads some of the events' own keys, one after the other: most of them hold scalars and are columns as they
+        are.
+        """
+        if not self.events:
+            return
+        self.nodes[""] = Node("")
+        self.nodes[""].objects = self.count
+        for key in keys:
+            path = f"/{escape(key)}"
+            column = Column(path)
+            for index, event in enumerate(self.events):
+                value = event.get(key, _ABSENT)
+                if type(value) is dict or type(value) is list:
+                    self._add(index, value, path)
+                    if value:
+                        continue
+                elif value is _ABSENT:
+                    continue
+                column.rows.append(index)
+                column.values.append(value)
+            if column.rows and len(self.columns) < MAX_COLUMNS:
+                self.columns[path] = column
+
+    def _add(self, index: int, event: Json, above: str = "") -> None:
+        columns, nodes = self.columns, self.nodes
+        stack: list[tuple[str, Json]] = [(above, event)]
         while stack:
             path, value = stack.pop()
             if type(value) is dict:
@@ -111,8 +142,6 @@ class Table:
                     node = nodes[path] = Node(path)
                 node.objects += 1
                 for key, child in value.items():
-                    if keys is not None and path == "" and key not in keys:
-                        continue
                     below = f"{path}/{key}" if key.isidentifier() else f"{path}/{escape(key)}"
                     if type(child) is dict or type(child) is list:
                         stack.append((below, child))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from cta_core.diagnosis.formats import date_formats, epoch_format, family_of, ma
 from cta_core.diagnosis.table import Column
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+INTEGER: Final = frozenset({"integer"})
+NUMBER: Final = frozenset({"number"})
+"""The types of a column of whole numbers alone, and of numbers with a fraction or a point alone."""
 
 REFUSED: Any = object()
 """Stands for a value that a candidate's steps refuse: its event would be held."""
@@ -26,7 +31,7 @@ LABEL_LIMIT = 48
 not."""
 
 
-def json_type(value: Any) -> str:
+def json_type(value: object) -> str:
     """The JSON type of a value, integers apart from other numbers."""
     kind = type(value)
     if kind is str:
@@ -175,6 +180,24 @@ class View:
         return {value: count for (_, value), count in self.counts.items()}
 
     @cached_property
+    def marks(self) -> Counter[str]:
+        """Texts by the punctuation and blanks in them."""
+        return Counter(mark for text in self.texts if not text.isalnum() for mark in set(text) if not mark.isalnum())
+
+    @cached_property
+    def known(self) -> frozenset[Any]:
+        """The scalars that occur."""
+        return frozenset(value for value in self.solid if type(value) is not dict and type(value) is not list)
+
+    @cached_property
+    def recurring(self) -> float:
+        """Share of the second half's values that the first half had already."""
+        half = len(self.solid) // 2
+        first = {value for value in self.solid[:half] if type(value) is not dict and type(value) is not list}
+        second = [value for value in self.solid[half:] if type(value) is not dict and type(value) is not list]
+        return sum(1 for value in second if value in first) / max(1, len(second))
+
+    @cached_property
     def distinct_share(self) -> float:
         """Distinct values among all, 0 to 1."""
         return len(self.counts) / len(self.solid) if self.solid else 0.0
@@ -254,6 +277,11 @@ class View:
         if len(self.numbers) < 8:
             return 0.0
         return float(np.mean(np.diff(self.numbers) >= 0))
+
+
+def share_of(flags: Flags) -> float:
+    """Share of the flags that are set; NaN where there are none."""
+    return float(np.mean(flags))
 
 
 def kolmogorov(left: Floats, right: Floats) -> float:

@@ -113,3 +113,24 @@ def test_an_adapter_leaves_what_it_is_not_for() -> None:
     assert healed[0] is not None
     assert case.field.encode() in healed[0]
     assert healed[1:] == [None, None, None]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_generated_pipelines_prove_the_right_adapter_and_no_other(seed: int) -> None:
+    """With the proposed adapter the rest of the pipeline passes; with one that mends another field it fails again."""
+    case = failure(seed, events=30)
+    report = primary(outputs(case.healthy, case.failed), case.failed)
+    if report.program is None:
+        return
+    found = plan(case.failed, report, case.stages)
+    assert isinstance(found, Plan)
+    before = [case.passes(found.first, decode(raw)) for raw in found.events]
+
+    def outcome(program: Program) -> RerunResult:
+        healed = heal(program, found.events)
+        return judge(
+            before, [None if raw is None else case.passes(found.first, decode(raw)) for raw in healed]
+        ).result
+
+    other = Program(guard=(), steps=(Set(target="/other", value=1),))
+    assert (outcome(report.program), outcome(other)) == (RerunResult.CLEAN, RerunResult.FAILED)
