@@ -1,7 +1,8 @@
 """Pipelines of four stages with drift seeded at the output of one of them, and the traces that they leave.
 
 Names of stages and fields are made of random syllables, so that nothing is known of them beforehand. Every stage hands
-on what it got and adds fields of its own; the last one that needs a field raises when it is gone or of another type.
+on what it got and adds fields of its own; the last one that needs a field raises when it is gone, of another type or
+of another unit or writing. The stages after any one can be run again on what it put out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ Event = dict[str, Any]
 STAGES = 4
 
 
+Accepts = Callable[[Any], bool]
+
+
 class Failure(msgspec.Struct, frozen=True):
     """A failed run among healthy ones, and what is to be found."""
 
@@ -28,6 +32,13 @@ class Failure(msgspec.Struct, frozen=True):
     field: str
     raised: str
     kind: str
+    stages: list[str]
+    accepts: Accepts
+    """Whether the stage that raised can work with a value of the field."""
+
+    def passes(self, first: int, event: Event) -> bool:
+        """Whether the stages from that number on take the event, given what the one before it put out."""
+        return self.stages.index(self.raised) < first or self.accepts(event.get(self.field))
 
 
 def failure(seed: int, events: int = 60) -> Failure:
@@ -43,7 +54,7 @@ def failure(seed: int, events: int = 60) -> Failure:
                 return made
 
     stages = [word() for _ in range(STAGES)]
-    makers: list[dict[str, Callable[[], Any]]] = [{word(): _maker(chance) for _ in range(2)} for _ in stages]
+    makers: list[dict[str, Maker]] = [{word(): _maker(chance) for _ in range(2)} for _ in stages]
     culprit = chance.randrange(STAGES - 1)
     field = chance.choice(list(makers[culprit]))
     kind, change = chance.choice(_CHANGES)
@@ -64,7 +75,7 @@ def failure(seed: int, events: int = 60) -> Failure:
                         )
                     )  # fmt: skip
                     break
-                event = event | {name: make() for name, make in makers[place].items()}
+                event = event | {name: make() for name, (make, _) in makers[place].items()}
                 if drifts and place == culprit:
                     event = change(event, field, fresh)
                 trace.append(
@@ -76,19 +87,28 @@ def failure(seed: int, events: int = 60) -> Failure:
         return tuple(trace)
 
     healthy = [run(number, drifts=False) for number in range(3)]
-    return Failure(healthy, run(9, drifts=True), stages[culprit], field, stages[raising], kind)
+    accepts = makers[culprit][field][1]
+    failed = run(9, drifts=True)
+    return Failure(healthy, failed, stages[culprit], field, stages[raising], kind, stages, accepts)
 
 
-def _maker(chance: random.Random) -> Callable[[], Any]:
+Maker = tuple[Callable[[], Any], Accepts]
+
+
+def _maker(chance: random.Random) -> Maker:
+    """What makes a field's values, and what a stage that needs the field takes."""
     labels = ["".join(chance.choices("abcdefgh", k=4)) for _ in range(5)]
     middle = chance.uniform(2, 4)
-    return chance.choice(
-        [
-            lambda: round(chance.lognormvariate(middle, 0.5), 2),
-            lambda: chance.choice(labels),
+    makers: list[Maker] = [
+        # Four standard deviations above the largest median are 400, four below the smallest times 1,000 are 1,000.
+        (lambda: round(chance.lognormvariate(middle, 0.5), 2), lambda it: isinstance(it, float) and it < 700),
+        (lambda: chance.choice(labels), lambda it: isinstance(it, str) and it in labels),
+        (
             lambda: f"{chance.choice('ABC')}-{chance.randint(1000, 9999)}",
-        ]
-    )
+            lambda it: isinstance(it, str) and it[0] in "ABC",
+        ),
+    ]
+    return chance.choice(makers)
 
 
 def _renamed(event: Event, field: str, fresh: str) -> Event:

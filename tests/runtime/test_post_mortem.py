@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import time
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
+import pytest
 import pytest_asyncio
 
 from cta_core.diagnosis.report import Decision, Report, RerunResult
@@ -30,6 +32,9 @@ PIPELINE = ConsumerSpec(
         StageSpec(name=name, call=f"helpers.pipeline_stages:{name.lower()}") for name in ("Parse", "Check", "Book")
     ),
 )
+
+
+_numbers = itertools.count()
 
 
 class Pipeline:
@@ -78,19 +83,30 @@ async def runtime_at(folder: Path) -> AsyncIterator[Runtime]:
         await runtime.stop()
 
 
-@pytest_asyncio.fixture
-async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
+    """One for all tests; each has a stream of its own."""
+    async with runtime_at(tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pipeline(runtime: Runtime, tmp_path: Path) -> Pipeline:
     """One that had a healthy run."""
-    async with runtime_at(tmp_path) as runtime:
-        await runtime.streams.create(
-            Stream(stream_id="s", consumer="pipeline", policy=Policy(autonomy=Autonomy.OBSERVE))
-        )
-        made = Pipeline(runtime, tmp_path, "s")
-        healthy = await made.send()
-        assert (healthy.failed_count, healthy.origin, healthy.recorded_count) == (0, RunOrigin.STAGES, 20)
-        yield made
+    stream_id = f"s{next(_numbers)}"
+    await runtime.streams.create(
+        Stream(stream_id=stream_id, consumer="pipeline", policy=Policy(autonomy=Autonomy.OBSERVE))
+    )
+    made = Pipeline(runtime, tmp_path, stream_id)
+    healthy = await made.send()
+    assert (healthy.failed_count, healthy.origin, healthy.recorded_count) == (0, RunOrigin.STAGES, 20)
+    return made
 
 
+own_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@own_loop
 async def test_the_adapter_is_proved_by_the_stages_after_the_primary_one(pipeline: Pipeline) -> None:
     """The stage that changed is named, not the one that raised; with its output healed the rest passes."""
     pipeline.behave("renamed")
@@ -103,6 +119,7 @@ async def test_the_adapter_is_proved_by_the_stages_after_the_primary_one(pipelin
     assert report.rerun.why == "of 20 events run again 20 failed as they were and none with the adapter"
 
 
+@own_loop
 async def test_an_adapter_that_fails_again_is_not_offered(pipeline: Pipeline) -> None:
     """Where the stages raise on the healed output as well, the report asks a person and is not sure of itself."""
     pipeline.behave("renamed", "strict")
@@ -114,6 +131,7 @@ async def test_an_adapter_that_fails_again_is_not_offered(pipeline: Pipeline) ->
     assert "20 failed as they were and 20 with the adapter" in report.question
 
 
+@own_loop
 async def test_a_failure_that_does_not_repeat_proves_nothing(pipeline: Pipeline) -> None:
     """Where the events pass as they were, that they pass when healed is no proof."""
     pipeline.behave("renamed")
@@ -125,6 +143,7 @@ async def test_a_failure_that_does_not_repeat_proves_nothing(pipeline: Pipeline)
     assert "does not repeat" in report.rerun.why
 
 
+@own_loop
 async def test_few_failed_events_of_each_run_are_enough_together(pipeline: Pipeline) -> None:
     """Runs that failed in the same way join where one alone shows too little."""
     pipeline.behave("renamed")
@@ -135,6 +154,7 @@ async def test_few_failed_events_of_each_run_are_enough_together(pipeline: Pipel
     assert (report.rerun.result, report.rerun.event_count) == (RerunResult.CLEAN, 1)
 
 
+@own_loop
 async def test_what_is_not_the_servers_own_is_not_run_again(pipeline: Pipeline) -> None:
     """A run that was recorded from outside names the same cause and says why it has no proof."""
     pipeline.behave("renamed")
@@ -145,6 +165,7 @@ async def test_what_is_not_the_servers_own_is_not_run_again(pipeline: Pipeline) 
     assert report.rerun.why == "the stages of this run are not the server's own"
 
 
+@own_loop
 async def test_a_trace_holds_what_the_stages_took_and_gave(pipeline: Pipeline) -> None:
     """Of a failed event: the first stage's input, each output before the failure, and what the failing stage took."""
     pipeline.behave("renamed")
@@ -157,6 +178,7 @@ async def test_a_trace_holds_what_the_stages_took_and_gave(pipeline: Pipeline) -
     assert [entry.message for entry in run.trace if not entry.event_id] == ["1 event", "1 event", "1 event, 1 failed"]
 
 
+@own_loop
 async def test_masked_streams_keep_no_values_and_are_not_run_again(pipeline: Pipeline) -> None:
     """On a stream with masks the trace holds copies only, and the report says that they cannot be run."""
     runtime = pipeline.runtime
@@ -177,6 +199,7 @@ async def test_masked_streams_keep_no_values_and_are_not_run_again(pipeline: Pip
     assert "masks" in report.rerun.why
 
 
+@own_loop
 async def test_a_fast_stream_records_a_few_of_its_runs(pipeline: Pipeline) -> None:
     """After a burst most runs hold no outputs; an analysis looks further back for those that do."""
     runs: Sequence[Run] = [await pipeline.send(2, seed) for seed in range(10, 10 + int(BURST) + 10)]

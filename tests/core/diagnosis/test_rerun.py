@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cta_core.adapter.program import Program
+from cta_core.adapter.steps.default import Default
 from cta_core.diagnosis.report import Cause, Decision, Report, RerunResult
 from cta_core.diagnosis.rerun import MOST, Plan, heal, judge, plan, proved
 from cta_core.diagnosis.stages import PRODUCER, outputs, primary
@@ -128,9 +130,7 @@ def test_generated_pipelines_prove_the_right_adapter_and_no_other(seed: int) -> 
 
     def outcome(program: Program) -> RerunResult:
         healed = heal(program, found.events)
-        return judge(
-            before, [None if raw is None else case.passes(found.first, decode(raw)) for raw in healed]
-        ).result
+        return judge(before, [None if raw is None else case.passes(found.first, decode(raw)) for raw in healed]).result
 
-    other = Program(guard=(), steps=(Set(target="/other", value=1),))
+    other = Program(steps=(Default(path="/other", value=1),))
     assert (outcome(report.program), outcome(other)) == (RerunResult.CLEAN, RerunResult.FAILED)
