@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cta.v1 import stream_pb2 as api
 from cta_core.errors import InvalidInput
+from cta_core.privacy import Mask
 from cta_core.profile import Profile
 from cta_core.stream import Autonomy, CanaryPolicy, InConsumer, Policy, Stream
 from cta_server.rpc.convert.problems import Problems
@@ -146,7 +147,9 @@ def test_every_path_that_a_mask_may_name_changes_something(path: str) -> None:
         ),
     }
     other = {n: values.get(n, 0.5) for n in Policy.__struct_fields__}
-    new = Stream(stream_id="s", description="d", contract=b"{}", consumer="c", policy=Policy(**other))
+    new = Stream(
+        stream_id="s", description="d", contract=b"{}", consumer="c", policy=Policy(**other), masks=(Mask(path="/a"),)
+    )
     problems = Problems()
     change = change_of(new, [path], problems)
     problems.check()

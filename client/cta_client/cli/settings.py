@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import ParseDict, ParseError
 
-from cta.v1.stream_pb2 import Policy
+from cta.v1.stream_pb2 import Mask, MaskMethod, Policy
 
 
 def policy_of(settings: Iterable[str]) -> tuple[Policy, tuple[str, ...]]:
@@ -51,6 +51,39 @@ def names(message: Descriptor = Policy.DESCRIPTOR, prefix: str = "") -> Iterator
             yield f"{prefix}{field.name}"
 
 
+def duration(text: str) -> str:
+    """A duration as the API's JSON has it: `2s`, `0.5s`, `90m`, `12h`, `7d`, and a bare number of seconds."""
+    factor = _UNITS.get(text[-1:])
+    if factor is None:
+        return text if text.endswith("s") else f"{text}s"
+    try:
+        return f"{float(text[:-1]) * factor:g}s"
+    except ValueError:
+        return text
+
+
+_UNITS: Final = {"m": 60, "h": 3600, "d": 86400}
+
+
+def masks_of(texts: Iterable[str]) -> list[Mask]:
+    """Masks written `/card=hash`, `/note=drop`, or `/card` for a hash. Raises `click.UsageError`."""
+    found: list[Mask] = []
+    for text in texts:
+        path, sign, method = text.rpartition("=") if not text.endswith("/") else (text, "", "")
+        if not sign:
+            path, method = text, "hash"
+        if method.upper() not in METHODS:
+            raise click.UsageError(f"--mask {text}: write POINTER=hash or POINTER=drop, like /card=hash.")
+        found.append(Mask(path=path, method=METHODS[method.upper()]))
+    return found
+
+
+METHODS: Final = {
+    name.removeprefix("MASK_METHOD_"): number for name, number in MaskMethod.items() if not name.endswith("UNSPECIFIED")
+}
+"""Numbers of the methods, by their words."""
+
+
 def _field(message: Descriptor, name: str) -> FieldDescriptor:
     inside: Descriptor | None = message
     field: FieldDescriptor | None = None
@@ -71,8 +104,7 @@ def _value(field: FieldDescriptor, text: str) -> Any:
         full = [value.name for value in field.enum_type.values if value.name.endswith(f"_{text.upper()}")]
         return full[0] if full else text
     if field.message_type is not None:
-        # Durations: 2s, 0.5s, and a bare number of seconds.
-        return text if text.endswith("s") else f"{text}s"
+        return duration(text)
     try:
         return json.loads(text)
     except ValueError:

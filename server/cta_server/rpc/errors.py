@@ -237,6 +237,7 @@ TABLE: Final[Mapping[type[BaseException], Callable[[Any], Failure]]] = {
     ),
     runtime.NoBaseline: _precondition("NO_BASELINE", lambda e: e.stream_id, lambda e: {"stream_id": e.stream_id}),
     runtime.NoEvents: _precondition("NO_EVENTS", lambda _: "events"),
+    runtime.HistoryGone: _plain(Code.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED", lambda e: {"oldest": str(e.oldest)}),
     runtime.RequestIdReused: _plain(Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED", lambda e: {"request_id": e.request_id}),
     runtime.QuarantineFull: _plain(
         Code.RESOURCE_EXHAUSTED, "QUARANTINE_FULL", lambda e: {"stream_id": e.stream_id, "limit": str(e.limit)}

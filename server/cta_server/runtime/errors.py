@@ -10,6 +10,7 @@ CtaError (core)
 +-- SignaturesDiffer    the signatures cannot be merged: they heal differently, or one is merged or retired
 +-- NoBaseline          nothing healthy is known: teach the stream
 +-- NoEvents            nothing is recorded for what was asked
++-- HistoryGone         what was asked for went by age: start anew at the oldest that is kept
 +-- RequestIdReused     the request id belongs to another content: use a new one
 +-- QuarantineFull      (transient) redrive or raise the limit, then retry
 +-- Unavailable         (transient) starting or stopping: retry
@@ -98,6 +99,17 @@ class NoBaseline(CtaError):
 
 class NoEvents(CtaError):
     """Nothing is recorded for what was asked."""
+
+
+class HistoryGone(CtaError):
+    """A part of the log that the reader has not seen went by age."""
+
+    def __init__(self, oldest: int) -> None:
+        self.oldest = oldest
+        super().__init__(
+            f"deliveries before position {oldest} went by age (keep_delivered) before this reader saw them; "
+            "resume with an empty token to start at the oldest that is kept"
+        )
 
 
 class RequestIdReused(CtaError):

@@ -23,4 +23,13 @@ class Ids:
         fresh = int(self._clock() * 1000) << 80 | secrets.randbits(80)
         # Within one millisecond, or when the clock goes back, count on from the last id.
         number = self._last = max(fresh, self._last + 1)
-        return f"{prefix}_{''.join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))}"
+        return f"{prefix}_{_written(number)}"
+
+
+def bound_of(time: float) -> str:
+    """What every id sorts below, without its prefix, that was made before a time (seconds since the epoch)."""
+    return _written(max(0, int(time * 1000)) << 80)
+
+
+def _written(number: int) -> str:
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -23,6 +23,7 @@ from cta_server.runtime.effects import Effects
 from cta_server.runtime.errors import NotFound
 from cta_server.runtime.gates import Gates, StreamGate
 from cta_server.runtime.healer import Healer
+from cta_server.runtime.held import QuarantineView
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.incidents import Incidents
@@ -36,6 +37,8 @@ from cta_server.runtime.progress import Progress
 from cta_server.runtime.proving import Proving
 from cta_server.runtime.redriver import Redriver
 from cta_server.runtime.runs import Runs
+from cta_server.runtime.remasking import Remasker
+from cta_server.runtime.retention import Janitor
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.silent import SilentWatch
 from cta_server.runtime.sources.controller import SourceController
@@ -82,6 +85,9 @@ class Runtime:
         self.detector = Detector()
         self.samples = Samples(storage)
         self.stages = StagePool(consumers)
+        self.quarantine = QuarantineView(storage=storage, gates=self.gates, clock=clock)
+        self.remasker = Remasker(storage=storage, gates=self.gates)
+        self.janitor = Janitor(storage=storage, detector=self.detector, remasker=self.remasker, clock=clock)
         self.system = System(storage=storage, gates=self.gates, detector=self.detector, clock=clock)
         self.runs = Runs(storage=storage, hub=self.hub, ids=self.ids, clock=clock)
         self.intake = Intake(
@@ -215,6 +221,9 @@ class Runtime:
         self.adapters.on_promoted = self._redrive_late
         self.adapters.on_healed_outside = self.bakes.count
         self.streams.on_learned = self._learned
+        self.streams.on_masks = self.remasker.bring_up
+        self.remasker.on_masked = self._learned
+        self.remasker.on_unlearned = self.streams.unlearn
         self.streams.on_deleted = self._deleted
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver
@@ -234,6 +243,7 @@ class Runtime:
         await self.traces.load()
         self._tasks.spawn("traces", self.traces.run())
         resumed = await self.healer.recover()
+        self._tasks.spawn("janitor", self.janitor.run())
         self.ready = True
         log.info("recovered", unfinished_effects=resumed, revision=self.hub.revision)
 

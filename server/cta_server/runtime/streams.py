@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,14 +13,17 @@ from cta_core.errors import EventRefused, InvalidInput, Violation
 from cta_core.event import decode
 from cta_core.incident import OPEN
 from cta_core.memory import DecisionEntry
+from cta_core.privacy import Masker
+from cta_core.privacy.mask import problems_of
 from cta_core.profile import Profile
 from cta_core.stream import Stream
 from cta_server.runtime.detector import Detector
 from cta_server.runtime.errors import NoBaseline, NoEvents, StreamBusy, StreamExists
-from cta_server.runtime.gates import Counts, Gates, StreamGate
+from cta_server.runtime.gates import Counts, Gates, StreamGate, contract_of
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.intake import Intake
 from cta_server.runtime.ports import StaleRevision
+from cta_server.runtime.remasking import UNKNOWN_MASKS
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.storage import Storage
 from cta_server.runtime.tasks import Tasks
@@ -70,6 +73,8 @@ class Streams:
         self._taught: set[str] = set()
         self.feeds: Callable[[str], bool] = lambda _stream_id: False
         """Set by the runtime: whether a source feeds the stream."""
+        self.on_masks: Callable[[str], Awaitable[None]] | None = None
+        """Set by the runtime: brings what is stored up to changed masks."""
         self.on_learned: Callable[[str], None] | None = None
         """Set by the runtime: the watch for silent drift begins anew."""
         self.on_deleted: Callable[[str], None] = lambda _stream_id: None
@@ -79,7 +84,9 @@ class Streams:
         """Creates a stream; the same content again returns what exists. Raises `InvalidInput` or `StreamExists`."""
         self._check(stream)
         now = self._clock()
-        fresh = msgspec.structs.replace(stream, create_time=now, update_time=now, learned=b"", revision=0)
+        fresh = msgspec.structs.replace(
+            stream, create_time=now, update_time=now, learned=b"", revision=0, masked=stream.masks
+        )
         existing = await self._storage.journaled(self._storage.journal.get_stream, stream.stream_id)
         if existing is not None:
             if _content(existing) == _content(fresh):
@@ -111,6 +118,9 @@ class Streams:
             raise StaleRevision(expected, current.revision)
         wanted = msgspec.structs.replace(change(current), update_time=self._clock())
         self._check(wanted)
+        if wanted.masks and wanted.contract != current.contract:
+            # Which members the contract knows decides what is hidden in the stored copies.
+            wanted = msgspec.structs.replace(wanted, masked=(UNKNOWN_MASKS,))
         decision = DecisionEntry(
             action="update_stream",
             actor=actor or "somebody",
@@ -122,7 +132,14 @@ class Streams:
             self._storage.journal.put_stream, wanted, expected=current.revision, decision=decision
         )
         await self._changed(stored)
+        if set(stored.masks) != set(stored.masked) and self.on_masks is not None:
+            await self.on_masks(stream_id)
         return stored
+
+    def unlearn(self, stream_id: str) -> None:
+        """The baseline is gone: a stream with a declared contract takes its next healthy events as another."""
+        self._taught.discard(stream_id)
+        self._first.pop(stream_id, None)
 
     async def delete(self, stream_id: str, *, force: bool = False, actor: str = "") -> None:
         """Deletes a stream with all that belongs to it. Raises `NotFound` or `StreamBusy`."""
@@ -158,12 +175,17 @@ class Streams:
         `NoEvents`.
         """
         gate = await self._gates.get(stream_id)
+        copied = not events and gate.veil is not None
+        if copied and gate.stream.learned and not gate.stream.contract:
+            raise InvalidInput.of(
+                "events", "give healthy events: the recent ones are masked copies, and hide what would be new to learn"
+            )
         if not events:
             events = await self._samples.healthy(stream_id, LEARNABLE)
         if not events:
             raise NoEvents(f"stream {stream_id!r} has no recent healthy events; send some, or give them in the call")
-        self._check_events(gate, events)
-        return await self._teach(gate.stream, events, append=append, actor=actor or "somebody")
+        self._check_events(gate, events, copied=copied)
+        return await self._teach(gate.stream, events, append=append, actor=actor or "somebody", copied=copied)
 
     async def profile(self, stream_id: str) -> Profile:
         """The profile of the baseline. Raises `NotFound` or `NoBaseline`."""
@@ -203,18 +225,24 @@ class Streams:
     async def _own_baseline(self, stream: Stream, events: Sequence[bytes]) -> None:
         await self._teach(stream, events, append=False, actor="loop")
 
-    async def _teach(self, stream: Stream, events: Sequence[bytes], *, append: bool, actor: str) -> tuple[Stream, int]:
+    async def _teach(
+        self, stream: Stream, events: Sequence[bytes], *, append: bool, actor: str, copied: bool = False
+    ) -> tuple[Stream, int]:
         journal = self._storage.journal
+        schema = b""
+        if stream.masks:
+            events, schema = await self._masked(stream, events, append=append, copied=copied)
         count = await self._storage.journaled(journal.put_baseline, stream.stream_id, events, append=append)
         if append:
             events = await self._storage.journaled(journal.get_baseline, stream.stream_id, limit=LEARNABLE)
         decoded = [decode(raw) for raw in events]
         await self._storage.journaled(journal.put_profile, stream.stream_id, Profile.of(decoded).to_bytes())
         current = await self.get(stream.stream_id)
-        schema = msgspec.json.encode(learn(decoded))
+        schema = schema or msgspec.json.encode(learn(decoded))
+        masked = current.masked if append else current.masks
         stored = await self._storage.journaled(
             journal.put_stream,
-            msgspec.structs.replace(current, learned=schema, update_time=self._clock()),
+            msgspec.structs.replace(current, learned=schema, masked=masked, update_time=self._clock()),
             expected=-1,
             decision=DecisionEntry(
                 action="learn_baseline",
@@ -228,6 +256,22 @@ class Streams:
         if self.on_learned is not None:
             self.on_learned(stream.stream_id)
         return stored, count
+
+    async def _masked(
+        self, stream: Stream, events: Sequence[bytes], *, append: bool, copied: bool
+    ) -> tuple[Sequence[bytes], bytes]:
+        """The copies that a baseline keeps, and the contract that is learned: never from what the stream masks."""
+        gate = await self._gates.get(stream.stream_id)
+        key, masks, journal = await self._gates.mask_key(), stream.masks, self._storage.journal
+        plain = Masker(masks, None, key, gate.limits)
+        seen = list(events) if copied else [plain.raw(raw) for raw in events]
+        if append:
+            seen = [*await self._storage.journaled(journal.get_baseline, stream.stream_id, limit=LEARNABLE), *seen]
+        schema = learn(decode(raw) for raw in seen)
+        if copied:
+            return events, msgspec.json.encode(schema)
+        masker = Masker(masks, compile_contract(stream.contract or schema), key, gate.limits)
+        return [masker.raw(raw) for raw in events], msgspec.json.encode(schema)
 
     async def _changed(self, stream: Stream) -> None:
         await self._gates.refresh(stream.stream_id)
@@ -250,12 +294,17 @@ class Streams:
                 compile_contract(stream.contract)
             except InvalidInput as error:
                 found += [Violation(f"contract_json{_below(v.field)}", v.remedy) for v in error.violations]
+            else:
+                found += problems_of(stream.masks, contract_of(stream))
+        else:
+            found += problems_of(stream.masks, contract_of(stream))
         if found:
             raise InvalidInput(found)
 
-    def _check_events(self, gate: StreamGate, events: Sequence[bytes]) -> None:
+    def _check_events(self, gate: StreamGate, events: Sequence[bytes], *, copied: bool) -> None:
         found: list[Violation] = []
-        declared = compile_contract(gate.stream.contract) if gate.stream.contract else None
+        schema = gate.veil.declared if copied and gate.veil is not None else gate.stream.contract
+        declared = compile_contract(schema) if schema else None
         for index, raw in enumerate(events):
             try:
                 event = decode(raw, gate.limits)
@@ -272,7 +321,7 @@ class Streams:
 
 
 def _content(stream: Stream) -> tuple[object, ...]:
-    return (stream.contract, stream.consumer, stream.policy, stream.description)
+    return (stream.contract, stream.consumer, stream.policy, stream.description, stream.masks)
 
 
 def _difference(before: Stream, after: Stream) -> str:
@@ -280,6 +329,8 @@ def _difference(before: Stream, after: Stream) -> str:
     changed = [
         name for name in ("contract", "consumer", "description") if getattr(before, name) != getattr(after, name)
     ]
+    if before.masks != after.masks:
+        changed.append("masks: " + (", ".join(f"{mask.path} {mask.method}" for mask in after.masks) or "none"))
     old, new = msgspec.to_builtins(before.policy), msgspec.to_builtins(after.policy)
     changed += [f"policy.{name}: {old[name]} -> {value}" for name, value in new.items() if old[name] != value]
     return "; ".join(changed) or "nothing"

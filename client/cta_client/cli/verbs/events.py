@@ -84,7 +84,7 @@ HELD: Table[QuarantinedEvent] = Table(
         Column("STREAM", lambda each: each.stream_id),
         Column("ARRIVED", lambda each: clock(each.arrive_time)[11:19]),
         Column("REASON", lambda each: word(QuarantineReason, each.reason).lower()),
-        Column("EVENT", lambda each: body(each.payload), grow=True),
+        Column("EVENT", lambda each: "(erased by age)" if each.erased else body(each.payload), grow=True),
     ),
     note=lambda each: f"{each.stage}: {each.message}" if each.stage else each.message,
     empty="The quarantine is empty.",
@@ -261,17 +261,23 @@ async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: s
 @_of_stream
 @_of_incident
 @click.option("--redriven", is_flag=True, help="Those that were redriven, instead of those that wait.")
+@click.option("--raw", is_flag=True, help="Show what a stream masks; it is written to the log of decisions.")
+@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who asks; required with --raw.")
 @limit(20)
-async def quarantined(session: Session, *, stream_id: str, incident_id: str, redriven: bool, limit: int) -> None:
-    """List the quarantine in order of arrival."""
+async def quarantined(
+    session: Session, *, stream_id: str, incident_id: str, redriven: bool, raw: bool, actor: str, limit: int
+) -> None:
+    """List the quarantine in order of arrival; of a stream with masks as masked copies."""
     state = QuarantineState.QUARANTINE_STATE_REDRIVEN if redriven else QuarantineState.QUARANTINE_STATE_HELD
-    request = ListQuarantinedRequest(stream_id=stream_id, incident_id=incident_id, state=state)
+    request = ListQuarantinedRequest(stream_id=stream_id, incident_id=incident_id, state=state, raw=raw, actor=actor)
     answer = await collect(session.client.events.ListQuarantined, request, limit)
     if session.out.json:
         return session.out.document(answer)
     session.out.lines(HELD.lines(answer.events, session.out.width))
     if answer.next_page_token:
         session.out.note(f"{count(len(answer.events))} of {count(answer.held_count)}; --limit 0 shows all.")
+    if any(each.masked for each in answer.events):
+        session.out.note("Masked copies; --raw --actor NAME shows the events themselves.")
     return None
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 import msgspec
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from cta.v1.event_pb2 import Payload
-from cta.v1.stream_pb2 import Autonomy, FieldProfile, Stream, StreamState
+from cta.v1.stream_pb2 import Autonomy, CanaryInConsumer, FieldProfile, MaskMethod, Stream, StreamState
 from cta.v1.stream_service_pb2 import (
     CreateStreamRequest,
     DeleteStreamRequest,
@@ -22,7 +23,7 @@ from cta.v1.stream_service_pb2 import (
 )
 from cta_client.cli import complete, inputs, paint
 from cta_client.cli.pages import collect
-from cta_client.cli.settings import policy_of
+from cta_client.cli.settings import masks_of, policy_of
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import Session, limit, verb
 from cta_client.cli.words import ago, clock, count, seconds, share, span, word
@@ -34,6 +35,20 @@ _set = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     help="A setting of the policy: autonomy=SUGGEST, bake=30s, ...",
+)
+_mask = click.option(
+    "--mask",
+    "masks",
+    multiple=True,
+    metavar="POINTER=METHOD",
+    help="Hide a field in all that is stored and shown: /card=hash, /note=drop. With update: all masks, anew.",
+)
+_keep_events = click.option("--keep-events", default="", metavar="AGE", help="Recent events go at this age: 12h, 7d.")
+_keep_delivered = click.option(
+    "--keep-delivered", default="", metavar="AGE", help="Redriven events and deliveries are emptied at this age."
+)
+_keep_history = click.option(
+    "--keep-history", default="", metavar="AGE", help="Runs, reports and canaries go at this age."
 )
 _contract = click.option(
     "--contract",
@@ -118,12 +133,17 @@ async def show(session: Session, *, stream_id: str) -> None:
     streams,
     "create",
     "cta streams create payments --contract payment.schema.json --set bake=30s",
+    "cta streams create cards --mask /card=hash --mask /note=drop --keep-events 7d",
     "cta streams create orders --set autonomy=APPROVE --description 'orders of the shop'",
 )
 @_stream
 @_contract
 @click.option("--consumer", default="", metavar="NAME", help="Stage chain of the server's configuration.")
 @click.option("--description", default="", metavar="TEXT", help="What the stream carries.")
+@_mask
+@_keep_events
+@_keep_delivered
+@_keep_history
 @_set
 @click.option("--validate-only", is_flag=True, help="Check everything, create nothing.")
 @click.option("--request-id", default="", metavar="TEXT", help="Repeating with the same id does nothing twice.")
@@ -134,18 +154,23 @@ async def create(
     contract: bytes,
     consumer: str,
     description: str,
+    masks: tuple[str, ...],
+    keep_events: str,
+    keep_delivered: str,
+    keep_history: str,
     settings: tuple[str, ...],
     validate_only: bool,
     request_id: str,
 ) -> None:
     """Create a stream. Repeating it with the same content changes nothing."""
-    policy, _paths = policy_of(settings)
+    policy, _paths = policy_of([*settings, *_ages(keep_events, keep_delivered, keep_history)])
     wanted = Stream(
         stream_id=stream_id,
         contract_json=text_of(contract),
         consumer=consumer,
         description=description,
         policy=policy,
+        masks=masks_of(masks),
     )
     answer = await session.client.streams.CreateStream(
         CreateStreamRequest(stream=wanted, validate_only=validate_only, request_id=request_id)
@@ -162,6 +187,11 @@ async def create(
 @_contract
 @click.option("--consumer", default=None, metavar="NAME", help="Stage chain of the server's configuration.")
 @click.option("--description", default=None, metavar="TEXT", help="What the stream carries.")
+@_mask
+@click.option("--no-masks", is_flag=True, help="Hide nothing any more.")
+@_keep_events
+@_keep_delivered
+@_keep_history
 @_set
 @click.option("--expected", "expected_revision", default=0, metavar="REVISION", help="Refuse when it changed since.")
 @click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
@@ -172,12 +202,17 @@ async def update(
     contract: bytes,
     consumer: str | None,
     description: str | None,
+    masks: tuple[str, ...],
+    no_masks: bool,
+    keep_events: str,
+    keep_delivered: str,
+    keep_history: str,
     settings: tuple[str, ...],
     expected_revision: int,
     actor: str,
 ) -> None:
     """Change what is named, and nothing else."""
-    policy, paths = policy_of(settings)
+    policy, paths = policy_of([*settings, *_ages(keep_events, keep_delivered, keep_history)])
     wanted = Stream(stream_id=stream_id, policy=policy)
     mask = list(paths)
     if contract:
@@ -189,8 +224,13 @@ async def update(
     if description is not None:
         wanted.description = description
         mask.append("description")
+    if masks and no_masks:
+        raise click.UsageError("--mask and --no-masks exclude each other.")
+    if masks or no_masks:
+        wanted.masks.extend(masks_of(masks))
+        mask.append("masks")
     if not mask:
-        raise click.UsageError("Nothing to change: name --set, --contract, --consumer or --description.")
+        raise click.UsageError("Nothing to change: name --set, --mask, --contract, --consumer or --description.")
     answer = await session.client.streams.UpdateStream(
         UpdateStreamRequest(
             stream=wanted, update_mask=FieldMask(paths=mask), expected_revision=expected_revision, actor=actor
@@ -251,6 +291,18 @@ async def profile(session: Session, *, stream_id: str) -> None:
     return session.out.note(f"Out of {count(answer.event_count)} healthy events.")
 
 
+def _ages(events: str, delivered: str, history: str) -> Iterator[str]:
+    """The ages that were named, as settings of the policy."""
+    for name, text in (("keep_events", events), ("keep_delivered", delivered), ("keep_history", history)):
+        if text:
+            yield f"{name}={text}"
+
+
+def _until(age: Duration, before: str) -> str:
+    """An age in words; empty for good."""
+    return f"{before}{span(seconds(age))}" if age.seconds or age.nanos else ""
+
+
 def text_of(contract: bytes) -> str:
     """The contract's text. Raises `click.UsageError` when it is not UTF-8."""
     try:
@@ -301,7 +353,24 @@ def lines_of(stream: Stream, session: Session) -> Iterator[str]:
                 "and a p95 under",
                 span(seconds(policy.canary.max_p95)),
             ),
+            ("in the consumer", f"canaries {word(CanaryInConsumer, policy.canary.in_consumer).lower()}"),
             ("bakes for", span(seconds(policy.bake))),
+        ),
+        width,
+    )
+    yield section("Privacy and retention")
+    yield from sheet(
+        (
+            (
+                "masks",
+                " ".join(f"{each.path}={word(MaskMethod, each.method).lower()}" for each in stream.masks) or "none",
+            ),
+            (
+                "recent events",
+                f"the newest {count(policy.keep_recent)}{_until(policy.keep_events, ', and none older than ')}",
+            ),
+            ("redriven events", _until(policy.keep_delivered, "emptied after ") or "for good"),
+            ("runs, reports, canaries", _until(policy.keep_history, "for ") or "for good"),
         ),
         width,
     )

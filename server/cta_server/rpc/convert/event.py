@@ -158,8 +158,8 @@ def _reported_of(event: api.Event, field: str, problems: Problems) -> Incoming:
     return Incoming(raw, event_id)
 
 
-def held(core: HeldEvent) -> api.QuarantinedEvent:
-    """A held event as a message, its body as it came."""
+def held(core: HeldEvent, *, masked: bool = False) -> api.QuarantinedEvent:
+    """A held event as a message, its body as it is given."""
     return api.QuarantinedEvent(
         position=core.position,
         stream_id=core.stream_id,
@@ -173,6 +173,9 @@ def held(core: HeldEvent) -> api.QuarantinedEvent:
         state=STATES.numbers[core.state],
         arrive_time=timestamp(core.arrive_time),
         redrive_time=timestamp(core.redrive_time),
+        masked=masked,
+        # Nothing that is empty passes a gate: what left the quarantine had a body.
+        erased=core.state is HeldState.REDRIVEN and not core.raw,
     )
 
 

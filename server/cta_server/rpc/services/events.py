@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from cta.v1 import event_pb2, event_service_pb2_grpc
 from cta.v1 import event_service_pb2 as api
-from cta_core.quarantine import HeldState
+from cta_core.quarantine import HeldEvent, HeldState
 from cta_server.rpc.convert import event as convert
-from cta_server.rpc.convert.problems import Problems
+from cta_server.rpc.convert.problems import MAX_NAME, Problems
 from cta_server.rpc.convert.scalars import timestamp
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
 from cta_server.rpc.watch import GAP, interval_of, place_of, token
+from cta_server.runtime.errors import HistoryGone
 from cta_server.runtime.gates import Counts
 
 LOG_START: Final = 25
@@ -95,8 +96,13 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         if place > hub.deliveries.value:
             place = 0  # a place that this log never reached: begin at the oldest
         limit = LOG_START
+        if not request.resume_token:
+            place = await self._face.journaled(journal.erased_to, stream_id=request.stream_id)
         while True:
             end = hub.deliveries.value
+            erased = await self._face.journaled(journal.erased_to, stream_id=request.stream_id)
+            if place < erased:
+                raise HistoryGone(erased + 1)
             found = await self._face.journaled(
                 journal.list_deliveries, stream_id=request.stream_id, after=place, limit=limit
             )
@@ -178,21 +184,30 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         problems = Problems()
         state = convert.STATES.word(request.state, "state", problems, HeldState.HELD) or HeldState.HELD
         page = Page(request, 0, request.stream_id, request.incident_id, state, problems=problems)
+        problems.text("actor", request.actor, MAX_NAME, required=request.raw)
         problems.check()
         journal = self._face.journal
-        held = await self._face.journaled(
-            journal.count_held, stream_id=request.stream_id, incident_id=request.incident_id
-        )
-        entries, following = await page.collect(
-            lambda after, limit: self._face.journaled(
+        masked: set[int] = set()
+
+        async def read(after: int, limit: int) -> list[HeldEvent]:
+            found = await self._face.journaled(
                 journal.list_held,
                 stream_id=request.stream_id,
                 incident_id=request.incident_id,
                 state=state,
                 after=after,
                 limit=limit,
-            ),
-            convert.held,
+            )
+            shown = await self._runtime.quarantine.shown(found, raw=request.raw, actor=request.actor)
+            masked.update(event.position for event, hidden in shown if hidden)
+            return [event for event, _hidden in shown]
+
+        held = await self._face.journaled(
+            journal.count_held, stream_id=request.stream_id, incident_id=request.incident_id
+        )
+        entries, following = await page.collect(
+            read,
+            lambda item: convert.held(item, masked=item.position in masked),
             lambda item: item.position,
         )
         return api.ListQuarantinedResponse(events=entries, next_page_token=following, held_count=held)
