@@ -16,11 +16,8 @@ import click
 
 from cta_core.errors import InvalidInput
 from cta_server import app, log
-from cta_server.config import Configuration, load
+from cta_server.flags import REFUSED, USAGE, end, read_configuration
 from cta_server.store.errors import StoreError
-
-REFUSED, USAGE = 1, 2
-"""Exit codes, as `cta --help` tells them: it cannot be done; the command line or the configuration is wrong."""
 
 
 @click.command("serve", epilog="Example: cta serve --store ./store --port 50510 --set log.level=debug")
@@ -50,35 +47,17 @@ def serve(
 
     Values come from defaults, then --config, then CTA_* of the environment, then flags; the last one counts.
     """
-    configuration = _configuration(file, host, port, store, settings)
+    flags = {"server.host": host, "server.port": port, "store.path": store}
+    configuration = read_configuration(file, settings, flags)
     log.configure(configuration.settings.log.level, configuration.settings.log.format)
     if stop_with_stdin:
         threading.Thread(target=_stop_at_end_of_input, name="watch standard input", daemon=True).start()
     try:
         asyncio.run(app.serve(configuration, port_file=port_file))
     except InvalidInput as error:
-        _end(error, USAGE)
+        end(error, USAGE)
     except (StoreError, OSError) as error:
-        _end(error, REFUSED)
-
-
-def _configuration(
-    file: Path | None, host: str | None, port: int | None, store: str | None, settings: tuple[str, ...]
-) -> Configuration:
-    flags: dict[str, str] = {}
-    for setting in settings:
-        key, sign, value = setting.partition("=")
-        if not sign:
-            raise click.UsageError(f"--set {setting}: write KEY=VALUE, like log.level=debug.")
-        flags[key] = value
-    for key, given in (("server.host", host), ("server.port", port), ("store.path", store)):
-        if given is not None:
-            flags[key] = str(given)
-    try:
-        return load(file, os.environ, flags)
-    except InvalidInput as error:
-        _end(error, USAGE)
-        raise
+        end(error, REFUSED)
 
 
 def _stop_at_end_of_input() -> None:
@@ -87,8 +66,3 @@ def _stop_at_end_of_input() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _end(error: Exception, code: int) -> None:
-    click.echo(f"Error: {error}", err=True)
-    raise SystemExit(code) from error

@@ -41,6 +41,7 @@ PLACES: Final[dict[str, Place]] = {
         OFFLINE, "cta_client.offline", "Say what changed between two files of events, and what mends it."
     ),
     "apply": Place(OFFLINE, "cta_client.offline", "Drive events through an adapter file."),
+    "store": Place(OFFLINE, "", "Check the files of a server at rest, and bring them up to date."),
     "streams": Place(SERVER, "cta_client.cli.verbs.streams", "What healthy events look like; what the loop may do."),
     "events": Place(SERVER, "cta_client.cli.verbs.events", "Through the gate, in the quarantine, out of it."),
     "incidents": Place(SERVER, "cta_client.cli.verbs.incidents", "What broke, and the loop's work on it."),
@@ -51,7 +52,7 @@ PLACES: Final[dict[str, Place]] = {
     "runs": Place(SERVER, "cta_client.cli.verbs.runs", "Passes of batches through a consumer, with their traces."),
     "sources": Place(SERVER, "cta_client.cli.verbs.sources", "Generators and replays that feed a stream."),
     "faults": Place(SERVER, "cta_client.cli.verbs.faults", "Seeded changes of what a source sends."),
-    "system": Place(SERVER, "cta_client.cli.verbs.system", "Version, counts, kill switch and decisions."),
+    "system": Place(SERVER, "cta_client.cli.verbs.system", "Version, counts, kill switch, decisions, webhooks."),
 }
 """Every command of ours, in the order of the help. Other packages may add more."""
 
