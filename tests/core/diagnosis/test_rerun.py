@@ -10,6 +10,7 @@ from cta_core.adapter.steps.default import Default
 from cta_core.diagnosis.report import Cause, Decision, Report, RerunResult
 from cta_core.diagnosis.rerun import MOST, Plan, heal, judge, plan, proved
 from cta_core.diagnosis.stages import PRODUCER, outputs, primary
+from cta_core.event import decode
 from cta_core.run import TraceEvent, TraceKind
 from driftgen.pipelines import failure
 
