@@ -46,6 +46,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "SIGNATURE_NOT_FOUND": "`cta signatures list` shows the signatures.",
     "SOURCE_NOT_FOUND": "`cta sources list` shows the sources.",
     "FAULT_NOT_FOUND": "`cta faults list` shows the faults.",
+    "WEBHOOK_NOT_FOUND": "`cta system webhooks` shows the webhooks.",
     "STREAM_EXISTS": "`cta streams update` changes it, or choose another id.",
     "INCIDENT_STATE": "`cta incidents show` tells where the incident stands.",
     "ADAPTER_STATE": "`cta adapters show` tells where the adapter stands; `cta canary run` proves it.",

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from cta_client.cli.exits import Exit
+from cta_client.cli.root import cta
 from helpers import shop
+from helpers.receiver import Answer, Receiver
+from helpers.server import live_server
 
 Run = Callable[..., Result]
 
@@ -375,3 +378,32 @@ def test_signatures_travel_as_a_file(run: Run) -> None:
     assert json.loads(file)["format"] == "cta-signatures/1"
     told = document(run("signatures", "import", "-", "-o", "json", text=file))
     assert int(told.get("known_count", told.get("knownCount", 0))) == known
+
+
+def test_webhooks_are_listed_and_tested(tmp_path: Path) -> None:
+    """The list tells lag and trouble of each webhook; a test tells the answer by words and exit code."""
+    with Receiver() as receiver:
+        receiver.next.append(Answer(503))
+        hooks = json.dumps([{"name": "pager", "url": receiver.url}])
+        with live_server(tmp_path, extra=("--set", f"notify.webhooks={hooks}")) as server:
+
+            def run(*arguments: str, code: int = 0) -> Result:
+                told = CliRunner(env={"CTA_SERVER": server.address}).invoke(cta, ["system", "webhooks", *arguments])
+                assert told.exit_code == code, told.output
+                return told
+
+            assert "did not take the ping: answered 503" in run("test", "pager", code=Exit.REFUSED).stderr
+            assert "answered 204 after" in run("test", "pager").stderr
+            assert document(run("test", "pager", "-o", "json"))["statusCode"] == 204
+            row = run().stdout.splitlines()[1].split()
+            assert row[:2] == ["pager", "OK"]
+            assert row[-1] == f"http://127.0.0.1:{receiver.port}"
+            assert document(run("-o", "json"))["webhooks"][0]["name"] == "pager"
+            assert "WEBHOOK_NOT_FOUND" in run("test", "nix", code=Exit.REFUSED).stderr
+            assert "say which" in run("test", code=Exit.USAGE).stderr
+        assert receiver.kinds == ["ping", "ping"]
+
+
+def test_a_server_without_webhooks_says_where_they_come_from(run: Run) -> None:
+    """An empty list names the next step."""
+    assert "[[notify.webhooks]]" in run("system", "webhooks").stdout

@@ -131,3 +131,84 @@ def test_the_reference_describes_every_key_with_its_default() -> None:
         assert row.environment == "CTA_" + key.replace(".", "_").upper()
     assert {"consumers.<name>.stages", "consumers.<name>.stages[].call"} <= set(rows)
     assert all(len(row.meaning) > 10 for row in rows.values())
+
+
+HOOK = """
+[notify]
+source = "https://cta.example/eu"
+[[notify.webhooks]]
+name = "pager"
+url = "https://hooks.example:8443/a/b?token=hush-address"
+secrets = ["whsec_hush-inline", "env:HOOK_SECRET"]
+types = ["act.cta.incident.*"]
+streams = ["orders", "eu-*"]
+timeout_seconds = 3.0
+max_age_seconds = 3600.0
+"""
+
+
+def test_webhooks_come_from_a_file_or_as_json(tmp_path: Path) -> None:
+    """A list of tables in the file and the JSON of one in the environment say the same."""
+    file = tmp_path / "cta.toml"
+    file.write_text(HOOK)
+    (webhook,) = load(file).settings.notify.webhooks
+    assert (webhook.name, webhook.host, webhook.timeout_seconds) == ("pager", "https://hooks.example:8443", 3.0)
+    assert len(webhook.wanted_types) == 7
+    assert webhook.wanted_streams == ("orders", "eu-*")
+    given = load(None, {"CTA_NOTIFY_WEBHOOKS": '[{"name":"a","url":"http://[::1]:9/x"}]'})
+    (webhook,) = given.settings.notify.webhooks
+    assert (webhook.host, webhook.wanted_streams, len(webhook.wanted_types)) == ("http://[::1]:9", (), 12)
+    assert {key: origin for key, _, origin in given.entries()}["notify.webhooks"] is Origin.ENVIRONMENT
+
+
+def test_the_secrets_and_the_address_of_a_webhook_are_never_shown(tmp_path: Path) -> None:
+    """The entries name the host, how many secrets there are, and nothing else of either."""
+    file = tmp_path / "cta.toml"
+    file.write_text(HOOK)
+    shown = {key: value for key, value, _ in load(file).entries()}["notify.webhooks"]
+    assert json.loads(shown)[0] | {"timeout_seconds": 3.0} == {
+        "name": "pager",
+        "url": "https://hooks.example:8443",
+        "secrets": ["(set)", "(set)"],
+        "types": ["act.cta.incident.*"],
+        "streams": ["orders", "eu-*"],
+        "timeout_seconds": 3.0,
+        "max_age_seconds": 3600.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "word"),
+    [
+        ('urll = "x"', "notify.webhooks", "urll"),
+        ("timeout_seconds = 0.0", "notify.webhooks[0].timeout_seconds", "between"),
+        ("timeout_seconds = nan", "notify.webhooks[0].timeout_seconds", "between"),
+        ("max_age_seconds = 9e9", "notify.webhooks[0].max_age_seconds", "30 days"),
+        ('types = ["act.cta.incidents.*"]', "notify.webhooks[0].types[0]", "fits no type"),
+        ("types = []", "notify.webhooks[0].types", "names nothing"),
+        ('streams = ["a b"]', "notify.webhooks[0].streams[0]", "stream's id"),
+        ('streams = "orders"', "notify.webhooks", "array"),
+        ("secrets = [7]", "notify.webhooks", "secrets"),
+        ('[[notify.webhooks]]\nname = "pager"\nurl = "http://x.example"', "notify.webhooks[1].name", "taken"),
+        ('[[notify.webhooks]]\nname = "Two Words"\nurl = "http://x.example"', "notify.webhooks[1].name", "letters"),
+        ('[[notify.webhooks]]\nname = "two"\nurl = "ftp://x.example"', "notify.webhooks[1].url", "http"),
+        ('[[notify.webhooks]]\nname = "two"\nurl = "https://u:p@x.example"', "notify.webhooks[1].url", "user"),
+        ('[[notify.webhooks]]\nname = "two"', "notify.webhooks", "url"),
+        ('[notify.other]\nname = "two"', "notify.other", "no key"),
+    ],
+)
+def test_a_webhook_that_cannot_work_is_refused_by_its_key(tmp_path: Path, more: str, field: str, word: str) -> None:
+    """Unknown keys and values out of range are told with key and remedy before anything starts."""
+    file = tmp_path / "cta.toml"
+    file.write_text(f'[[notify.webhooks]]\nname = "pager"\nurl = "https://hooks.example/x"\n{more}\n')
+    found = violations(file)
+    assert set(found) == {field}
+    assert word in found[field]
+
+
+def test_json_that_is_none_is_told_without_its_text() -> None:
+    """A slip in the environment's JSON is told by the key; the text may hold secrets and is not repeated."""
+    found = violations(None, {"CTA_NOTIFY_WEBHOOKS": "[{hush"})
+    assert set(found) == {"notify.webhooks"}
+    assert "hush" not in found["notify.webhooks"]
+    assert set(violations(None, {"CTA_NOTIFY_SOURCE": "two words"})) == {"notify.source"}

@@ -16,6 +16,7 @@ from cta.v1.run_service_pb2 import ListRunsRequest
 from cta.v1.signature_service_pb2 import ListSignaturesRequest
 from cta.v1.source_service_pb2 import ListSourcesRequest
 from cta.v1.stream_service_pb2 import ListStreamsRequest
+from cta.v1.system_service_pb2 import ListWebhooksRequest
 from cta_client.channel import Client, connect
 from cta_client.endpoint import DEFAULT_ADDRESS
 from cta_client.errors import ClientError
@@ -85,6 +86,10 @@ async def _sources(client: Client) -> _Found:
     return [(each.source_id, each.stream_id) for each in answer.sources]
 
 
+async def _webhooks(client: Client) -> _Found:
+    return [(each.name, each.host) for each in (await client.system.ListWebhooks(ListWebhooksRequest())).webhooks]
+
+
 streams = completer(_streams)
 incidents = completer(_incidents)
 adapters = completer(_adapters)
@@ -92,3 +97,4 @@ canaries = completer(_canaries)
 runs = completer(_runs)
 signatures = completer(_signatures)
 sources = completer(_sources)
+webhooks = completer(_webhooks)

@@ -1,7 +1,8 @@
-"""`cta system`: version, counts, kill switch and decisions."""
+"""`cta system`: version, counts, kill switch, decisions and webhooks."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import click
@@ -13,17 +14,21 @@ from cta.v1.system_service_pb2 import (
     GetServerInfoRequest,
     GetStatsRequest,
     ListDecisionsRequest,
+    ListWebhooksRequest,
     SetKillSwitchRequest,
     Stats,
+    TestWebhookRequest,
     WatchStatsRequest,
     WatchStatsResponse,
 )
+from cta.v1.webhook_pb2 import Webhook, WebhookState
 from cta_client import watches
 from cta_client.cli import complete
+from cta_client.cli.exits import Exit
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, by_whom, limit, verb
-from cta_client.cli.words import clock, count, seconds, span
+from cta_client.cli.words import ago, clock, count, seconds, span, word
 
 CONFIG: Table[ConfigEntry] = Table(
     columns=(
@@ -60,9 +65,36 @@ STATS: Table[Stats] = Table(
 )
 
 
+def _trouble(found: Webhook) -> str:
+    """Why nothing goes out, and when it is tried again."""
+    if found.state == WebhookState.WEBHOOK_STATE_GONE:
+        return f"answered 410 Gone: `cta system webhooks test {found.name}` begins again"
+    if not found.last_error:
+        return ""
+    left = seconds(found.retry_time) - time.time()
+    tried = f", tried again in {span(left)}" if left > 0 else ""
+    return f"{found.last_error}, {found.failure_count} in a row{tried}"
+
+
+WEBHOOKS: Table[Webhook] = Table(
+    columns=(
+        Column("NAME", lambda each: each.name),
+        Column("STATE", lambda each: word(WebhookState, each.state)),
+        Column("WAITING", lambda each: count(each.waiting_count), right=True),
+        Column("SINCE", lambda each: ago(each.oldest_waiting_time, time.time())),
+        Column("DELIVERED", lambda each: count(each.delivered_count), right=True),
+        Column("SKIPPED", lambda each: count(each.skipped_count), right=True),
+        Column("LAST", lambda each: ago(each.last_success_time, time.time()) or "never"),
+        Column("TO", lambda each: each.host, grow=True),
+    ),
+    note=_trouble,
+    empty="No webhooks: [[notify.webhooks]] of the configuration names them.",
+)
+
+
 @click.group()
 def system() -> None:
-    """Version, counts, kill switch and decisions."""
+    """Version, counts, kill switch, decisions, webhooks."""
 
 
 @verb(system, "info", "cta system info", "cta system info --config")
@@ -172,3 +204,30 @@ async def decisions(session: Session, *, stream_id: str, limit: int) -> None:
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(DECISIONS.lines(answer.decisions, session.out.width))
+
+
+@verb(system, "webhooks", "cta system webhooks", "cta system webhooks test pager")
+@click.argument("action", type=click.Choice(["test"]), required=False)
+@click.argument("name", required=False, shell_complete=complete.webhooks)
+async def webhooks(session: Session, *, action: str | None, name: str | None) -> Exit | None:
+    """List the webhooks and how far each has got, or send one of them a ping: `test NAME`.
+
+    A webhook that is GONE is sent events again once it has taken a ping. Exit code 1 when it does not take it.
+    """
+    if action is None:
+        answer = await session.client.system.ListWebhooks(ListWebhooksRequest())
+        if session.out.json:
+            session.out.document(answer)
+        else:
+            session.out.lines(WEBHOOKS.lines(answer.webhooks, session.out.width))
+        return None
+    if not name:
+        raise click.UsageError("test NAME: say which webhook; `cta system webhooks` lists them.")
+    told = await session.client.system.TestWebhook(TestWebhookRequest(name=name))
+    if session.out.json:
+        session.out.document(told)
+    elif told.taken:
+        session.out.note(f"{name} answered {told.status_code} after {span(seconds(told.duration))}.")
+    else:
+        session.out.note(f"{name} did not take the ping: {told.error}.")
+    return None if told.taken else Exit.REFUSED

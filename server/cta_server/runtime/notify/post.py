@@ -7,7 +7,7 @@ It decides nothing about what the status means.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -28,14 +28,19 @@ class Post(Protocol):
         ...
 
 
-def check_library() -> None:
-    """Raises `InvalidInput` where the library for HTTP is missing."""
-    if importlib.util.find_spec("aiohttp") is None:
-        raise InvalidInput.of("notify.webhooks", "need an HTTP client: pip install 'cta-act[webhooks]'")
+def load_library() -> None:
+    """Imports the library for HTTP, which takes half a second that the event loop should not wait for.
+
+    Raises `InvalidInput` where it is missing.
+    """
+    try:
+        importlib.import_module("aiohttp")
+    except ImportError:
+        raise InvalidInput.of("notify.webhooks", "need an HTTP client: pip install 'cta-act[webhooks]'") from None
 
 
 class HttpPost:
-    """Sends by aiohttp, which is imported with the first use: a server without webhooks needs none of it."""
+    """Sends by aiohttp. Without webhooks it is never called, and the library need not be there."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -16,7 +16,7 @@ from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.notify.answer import Answer
 from cta_server.runtime.notify.cloudevent import Describe, cloud_event, ping
-from cta_server.runtime.notify.post import HttpPost, check_library
+from cta_server.runtime.notify.post import HttpPost, load_library
 from cta_server.runtime.notify.webhook import Webhook, WebhookStanding
 from cta_server.runtime.storage import Storage
 from cta_server.runtime.tasks import Tasks
@@ -42,7 +42,7 @@ class Webhooks:
     ) -> None:
         self._settings, self._describe, self._clock, self._chance = settings, describe, clock, chance
         if settings.webhooks:
-            check_library()
+            load_library()
         self._keys = [
             webhook.keys(environment, f"notify.webhooks[{index}]") for index, webhook in enumerate(settings.webhooks)
         ]
