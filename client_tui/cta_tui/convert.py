@@ -154,6 +154,7 @@ def worker(found: Worker) -> facts.WorkerFact:
         wanted=found.wanted_revision,
         last=seconds(found.last_time),
         error=plain(found.error_message),
+        offers=tuple(each.stream_id for each in found.offers),
     )
 
 

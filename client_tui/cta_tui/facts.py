@@ -153,6 +153,8 @@ class WorkerFact(Fact, frozen=True, kw_only=True):
     """Revision that is in force."""
     last: float = 0.0
     error: str = ""
+    offers: tuple[str, ...] = ()
+    """Streams whose canaries it offers to run in its own process."""
 
 
 class CanaryFact(Fact, frozen=True, kw_only=True):

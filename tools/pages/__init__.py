@@ -10,6 +10,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings.table,
     "policy": settings.policy_table,
     "autonomy": settings.autonomy_table,
+    "in-consumer": settings.in_consumer_table,
     "limits": settings.limits_table,
     "guard-options": guard.options,
     "sizes": sizes.table,

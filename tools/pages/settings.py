@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cta_client.cli.settings import names
-from cta_core.stream import Autonomy
+from cta_core.stream import Autonomy, InConsumer
 from cta_server.config import LimitSettings, Row, config_reference
 from cta_server.rpc.admission import GROUPS
 from pages import text
@@ -39,6 +39,15 @@ def autonomy_table() -> str:
     meanings = text.below(Autonomy)
     return text.table(
         ("level", "what the loop does"), ((code(level.value), meanings[level.name]) for level in Autonomy)
+    )
+
+
+def in_consumer_table() -> str:
+    """Whether the consumer's own code is asked."""
+    meanings = text.below(InConsumer)
+    return text.table(
+        ("`canary.in_consumer`", "the canary runs in the consumer"),
+        ((code(mode.value), meanings[mode.name]) for mode in InConsumer),
     )
 
 

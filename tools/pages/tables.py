@@ -27,7 +27,7 @@ MEANINGS = {
         "incidents": "incidents as they are now",
         "profiles": "the statistics of each stream's healthy events",
         "requests": "request ids of verbs and what they made",
-        "settings": "what survives a restart beside all that: the kill switch",
+        "settings": "what survives a restart beside all that: the kill switch, and which streams have offers of canaries",
         "streams": "streams with contract and policy",
         "transitions": "every step of every incident",
     },

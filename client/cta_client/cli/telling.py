@@ -209,6 +209,10 @@ def canary_lines(canary: Canary, width: int | None) -> Iterator[str]:
         # What differs is a reason already, and told below.
         told = f": {canary.parity_text}" if canary.parity_text and canary.parity else ""
         yield from item_lines("", f"p95 {span(seconds(canary.p95))}; healed values {belongs}{told}", width)
+    for prover in canary.proved_by:
+        name = f"{prover.consumer} {prover.version}".strip()
+        ran = f"{count(prover.event_count)} events, {count(prover.failed_count)} failed"
+        yield from item_lines("", f"ran in {prover.worker_id}, {name}: {ran}", width)
     if verdict != "PASS":
         for reason in canary.reasons or [canary.parity_text]:
             yield from item_lines("why", reason, width)

@@ -35,13 +35,15 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
 
 def _workers(model: Model, adapter: facts.AdapterFact, width: int) -> list[Line]:
     """Which consumers apply the stream's adapters themselves, and whether they are where they should be."""
-    found = [each for each in model.workers if not each.stream_ids or adapter.stream_id in each.stream_ids]
+    stream_id = adapter.stream_id
+    found = [e for e in model.workers if not e.stream_ids or stream_id in e.stream_ids or stream_id in e.offers]
     if not found:
         return []
     current = sum(each.applied >= each.wanted for each in found)
     lines: list[Line] = [(Span(f" WORKERS, {current} of {len(found)} on the revision in force", "quiet strong"),)]
     for each in found:
         behind = "" if each.applied >= each.wanted else f" of {each.wanted}"
-        told = f"{each.state.lower()}, revision {each.applied}{behind} {each.error}".rstrip()
+        canaries = ", runs canaries" if stream_id in each.offers else ""
+        told = f"{each.state.lower()}, revision {each.applied}{behind}{canaries} {each.error}".rstrip()
         lines += named(each.worker_id, told, width, style="bad" if each.error else "", column=16, most=2)
     return lines

@@ -51,12 +51,19 @@ ADAPTERS: Table[Adapter] = Table(
     empty="No adapters. The loop makes them; `cta adapters create` brings one.",
 )
 
+
+def offers_of(worker: Worker) -> str:
+    """The handlers that run canaries in it, with their versions."""
+    return ", ".join(f"{each.consumer} {each.version}".strip() for each in worker.offers) or "no"
+
+
 WORKERS: Table[Worker] = Table(
     columns=(
         Column("WORKER", lambda each: each.worker_id, grow=True, least=20),
         Column("STATE", lambda each: word(WorkerState, each.state), least=8),
         Column("APPLIES", lambda each: f"r{each.applied_revision}", right=True),
         Column("IN FORCE", lambda each: f"r{each.wanted_revision}", right=True),
+        Column("CANARIES", offers_of),
         Column("STREAMS", lambda each: ", ".join(each.stream_ids) or "all"),
     ),
     note=lambda each: each.error_message,
@@ -283,7 +290,7 @@ async def report(session: Session, *, adapter_id: str, worker_id: str, revision:
     "--stream", "stream_id", default="", metavar="STREAM", help="Only this stream's.", shell_complete=complete.streams
 )
 async def workers(session: Session, *, stream_id: str) -> None:
-    """List the consumers that apply adapters in their own processes, and the revision that each is on."""
+    """List the consumers that apply adapters in their own processes, the revision of each, and who runs canaries."""
     answer = await session.client.adapters.ListWorkers(ListWorkersRequest(stream_id=stream_id))
     if session.out.json:
         return session.out.document(answer)
