@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages import api, errors, guard, settings, sizes, steps, tables
+from pages import api, errors, guard, notices, settings, sizes, steps, tables
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings.table,
@@ -12,6 +12,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "autonomy": settings.autonomy_table,
     "in-consumer": settings.in_consumer_table,
     "limits": settings.limits_table,
+    "notices": notices.table,
     "guard-options": guard.options,
     "sizes": sizes.table,
     "step-list": steps.overview,
