@@ -10,7 +10,8 @@ from cta_core.adapter.steps import Rename
 from cta_core.incident import Incident, Mark, State
 from cta_core.machine import AdapterChange, AdapterState
 from cta_core.notice import Notice, adapter_type, incident_type
-from cta_server.runtime.ports import Journal, StaleRevision, WebhookPlace
+from cta_server.runtime.notify.log import WebhookPlace
+from cta_server.runtime.ports import Journal, StaleRevision
 from helpers.stores import adapter, decision, incident, stream, transition
 
 INCIDENT = "act.cta.incident."

@@ -22,11 +22,11 @@ from cta_core.incident import Incident, State
 from cta_core.look import Look
 from cta_core.machine import AdapterChange, AdapterState, Effect
 from cta_core.memory import DecisionEntry, SignatureRecord
-from cta_core.notice import Notice
 from cta_core.privacy.mask import Mask
 from cta_core.quarantine import Delivery, HeldEvent, HeldState
 from cta_core.run import Run
 from cta_core.stream import Stream
+from cta_server.runtime.notify.log import NoticeLog
 
 
 class PendingEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,36 +118,6 @@ class OpenTrace(msgspec.Struct, frozen=True, kw_only=True):
     """Set once it is closed."""
 
 
-class WebhookPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a webhook has got in the notices; all of it outlives the process."""
-
-    name: str
-    position: int = 0
-    """Of the last notice that was taken or skipped."""
-    delivered: int = 0
-    skipped: int = 0
-    """Notices that grew too old while they could not be delivered."""
-    success_time: float = 0.0
-    """When a notice or a ping was last taken; 0: never."""
-    gone: str = ""
-    """Mark of the address that answered 410 Gone; empty: none did."""
-
-
-class NoticePage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some notices in order, and the place up to which there are no others."""
-
-    notices: tuple[Notice, ...]
-    end: int
-
-
-class WaitingNotices(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook has still before it."""
-
-    count: int
-    since: float
-    """Time of the oldest; 0 if none waits."""
-
-
 class StaleRevision(Exception):
     """The incident, adapter or stream changed since the caller looked."""
 
@@ -156,7 +126,7 @@ class StaleRevision(Exception):
         super().__init__(f"expected revision {expected}, it is {actual}")
 
 
-class Journal(Protocol):
+class Journal(NoticeLog, Protocol):
     """What must never tear. Every method that writes is one transaction."""
 
     def revision(self) -> int:
@@ -335,34 +305,6 @@ class Journal(Protocol):
 
     def erased_to(self, *, stream_id: str = "") -> int:
         """Position of the last delivery that was erased, of a stream or of all; 0 if none was."""
-        ...
-
-    # notices and webhooks
-    def open_webhook(self, name: str) -> WebhookPlace:
-        """The place of a webhook. A new one starts behind everything that has happened.
-
-        Notices are written, each in the transaction of what it tells, once there is a webhook.
-        """
-        ...
-
-    def place_webhook(self, place: WebhookPlace) -> None:
-        """Writes how far a webhook has got."""
-        ...
-
-    def notices_after(
-        self, position: int, *, types: Sequence[str] = (), streams: Sequence[str] = (), limit: int
-    ) -> NoticePage:
-        """What follows a place; `streams` are patterns with `*` and `?`. Without types or streams: all."""
-        ...
-
-    def waiting_notices(
-        self, position: int, *, types: Sequence[str] = (), streams: Sequence[str] = ()
-    ) -> WaitingNotices:
-        """How many follow a place, and since when the first of them waits."""
-        ...
-
-    def trim_notices(self, before: float) -> int:
-        """Drops the oldest up to a time; returns how many."""
         ...
 
     # decisions and settings

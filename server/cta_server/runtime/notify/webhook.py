@@ -24,9 +24,9 @@ from cta_server.runtime import faultpoints
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.notify.answer import Answer, delay
 from cta_server.runtime.notify.cloudevent import CONTENT_TYPE
+from cta_server.runtime.notify.log import WebhookPlace
 from cta_server.runtime.notify.post import Post
 from cta_server.runtime.notify.signature import signed_headers
-from cta_server.runtime.ports import WebhookPlace
 from cta_server.runtime.storage import Storage
 
 PAGE: Final = 100

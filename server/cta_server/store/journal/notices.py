@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cta_core.notice import Notice
-from cta_server.runtime.ports import NoticePage, WaitingNotices, WebhookPlace
+from cta_server.runtime.notify.log import NoticePage, WaitingNotices, WebhookPlace
 from cta_server.store.journal.counters import last_position
 from cta_server.store.part import Part
 from cta_server.store.query import Query
