@@ -12,6 +12,7 @@ disguises learns which are equal, how long they are and where their separators s
 from __future__ import annotations
 
 import re
+import sys
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -65,7 +66,10 @@ class Disguise:
         if found is None:  # no number that JSON can write
             return 0
         text = self._digits(*found.groups())
-        return int(text) if isinstance(value, int) else float(text)
+        if isinstance(value, int):
+            return int(text)
+        # The largest doubles share their exponent with digits that no double has.
+        return max(-sys.float_info.max, min(sys.float_info.max, float(text)))
 
     def _digits(self, sign: str, whole: str, fraction: str | None, exponent: str) -> str:
         """The digits of a number in disguise; zeros that only say its magnitude stay zeros."""

@@ -63,7 +63,8 @@ def problems_of(masks: Sequence[Mask], contract: Contract | None) -> Iterator[Vi
             continue
         if not parts:
             yield Violation(f"masks[{index}].path", "name a field by its JSON Pointer, /card")
-        elif parts in seen:
+            continue
+        if parts in seen:
             yield Violation(f"masks[{index}].path", "is masked twice; leave one of the two")
         seen.add(parts)
         if mask.method is Method.HASH:
