@@ -76,6 +76,11 @@ class ClickHouseFront:
         """How often each thing happened: `read`, `write`, `insert`, and each fault by its name."""
         return self.order()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._running().pid
+
     def calm(self) -> None:
         """Nothing goes wrong from now on."""
         self.order(drop_before=0, drop_after=0, busy=0, truncate=0, slow={}, reject="", away=False)

@@ -12,10 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
-from cta_server.store.errors import StoreClosed, StoreConflict, StoreError, StoreLocked, StoreUnavailable
-
-LOCKED: Final = "Cannot lock file"
-"""What the embedded engine says when another process has its directory."""
+from cta_server.store.errors import StoreClosed, StoreConflict, StoreError, StoreUnavailable
 
 REFUSED_ROWS: Final = frozenset({6, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 349, 469})
 """Codes of a row that will never be taken: it does not parse, does not fit its type or breaks a rule of the table."""
@@ -61,8 +58,6 @@ def named_errors(name: Path, seconds: float) -> Generator[None]:
 
 def _named(name: Path, error: Exception, *, conflict: bool) -> StoreError:
     text, code = str(error).removeprefix("Network Error: "), getattr(error, "code", None)
-    if LOCKED in text:
-        return StoreLocked(name, "")
     if any(mark in text for mark in _TRUST):
         return StoreUnavailable(
             name, "its certificate is not trusted; name its authority with ca_cert=FILE, or trust any with verify=false"

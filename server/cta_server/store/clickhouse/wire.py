@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import fcntl
 import logging
+import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from cta_core.errors import InvalidInput
 from cta_server.store.clickhouse.address import KEY, LONGEST_SECONDS, REMOTE, Address
+from cta_server.store.errors import StoreLocked
 
 GRACE_SECONDS: Final = 2.0
 """Longest wait for the connections of a server to close; they are only cut then."""
@@ -70,7 +73,14 @@ class Embedded:
 
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._turn = threading.Lock()
-        self._client: Any = clickhouse_connect.get_client(interface="chdb", path=str(folder))
+        try:
+            self._client: Any = clickhouse_connect.get_client(interface="chdb", path=str(folder))
+        except clickhouse_connect.driver.exceptions.Error as error:
+            # The engine tells the reason on standard error only.
+            holder = _holder(folder / "status")
+            if holder is not None:
+                raise StoreLocked(folder, holder) from error
+            raise
 
     def query(self, sql: str, parameters: Mapping[str, Any], formats: Mapping[str, str], seconds: float) -> list[Any]:
         """Matches `Wire`."""
@@ -168,6 +178,20 @@ class Remote:
         self._thread.join(GRACE_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+def _holder(status: Path) -> str | None:
+    """The process that has the engine's folder, empty when it does not say; None when nobody has it."""
+    try:
+        with status.open("r", encoding="utf-8", errors="replace") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = re.search(r"PID: (\d+)", file.read())
+                return found.group(1) if found else ""
+    except OSError:
+        pass
+    return None
 
 
 async def _client(address: Address) -> Any:
