@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import detectors, gate, gate_rpc, lag, loop, matchers, store
+from benchmarks import detectors, gate, gate_rpc, lag, loop, matchers, store, workers
 
 PARTS = {"ways": gate.measure, "gate": gate_rpc.measure, "loop": loop.measure, "store": store.measure}
 """What runs when nothing is named."""
-NAMED = {"lag": lag.measure, "matchers": matchers.measure, "detectors": detectors.measure}
-"""What runs only when it is named: the peers are not installed everywhere, and the lag wants the machine for itself."""
+NAMED = {
+    "lag": lag.measure,
+    "matchers": matchers.measure,
+    "detectors": detectors.measure,
+    "workers": workers.measure,
+}
+"""What runs only when it is named: the peers are not installed everywhere, and the lag and the
+fleet want the machine for themselves."""
 
 
 def main() -> int:
