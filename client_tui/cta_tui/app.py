@@ -417,7 +417,7 @@ class ControlRoom(App[None]):
         reasons = {verb.name: verb.ready(self.model) for verb in verbs.VERBS}
         word, told = verbs.VIEW_WORDS[self.model.view]
         names = [verb.name for verb in verbs.of_view(self.model.view)]
-        self.push_screen(dialogs.Help(f"{word}: {told}", reasons, names))
+        self.push_screen(dialogs.Help(f"{word}: {told}", reasons, names, self.size.width))
 
     # --- acts ---------------------------------------------------------------------------------------------------------
 

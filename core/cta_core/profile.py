@@ -1,9 +1,9 @@
 """Profiles: mergeable statistics of every field of a stream, what "healthy" looks like in numbers.
 
 A profile is built event by event or merged from others; merging is associative and commutative to the last bit,
-because every
-part is a sum, a minimum, a maximum or the k smallest hashes. The drift monitor, the parity check of the canary and the
-fingerprint of an incident read it. It keeps no event; of values only those of fields with few distinct ones.
+because every part is a sum, a minimum, a maximum or the k smallest hashes. The drift monitor, the parity check of the
+canary and the fingerprint of an incident read it. It keeps no event; of values only those of fields with few distinct
+ones.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class FieldProfile(msgspec.Struct):
     def add(self, value: Any) -> None:
         """Counts one value."""
         self.present += 1
-        kind = _TYPES.get(type(value), "null")
+        kind = _TYPES.get(value.__class__, "null")
         self.types[kind] = self.types.get(kind, 0) + 1
         if kind in ("integer", "number"):
             number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -144,7 +144,7 @@ def _events(file: str, baseline: str, contract: bytes) -> own.Events | None:
 
 
 @contextlib.contextmanager
-def _folder(*, keep: bool) -> Iterator[Path]:
+def _folder(*, keep: bool) -> Generator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="cta-demo-"))
     try:
         yield folder

@@ -114,8 +114,9 @@ class Help(ModalScreen[None]):
 
     BINDINGS: ClassVar = [Binding("escape,q,question_mark", "leave", "Leave")]
 
-    def __init__(self, title: str, reasons: dict[str, str], view_keys: Sequence[str]) -> None:
+    def __init__(self, title: str, reasons: dict[str, str], view_keys: Sequence[str], cells: int) -> None:
         super().__init__()
+        self._cells = cells
         self._title, self._reasons, self._view_keys = title, reasons, view_keys
 
     def compose(self) -> ComposeResult:
@@ -147,6 +148,6 @@ class Help(ModalScreen[None]):
         reason = self._reasons.get(name, "")
         told = verb.help + (f" Not now: {reason}" if reason else "")
         # The dialog takes at most 96 cells and keeps ten for itself; a long help goes on below its own beginning.
-        room = min(self.app.size.width, 96) - KEY_CELLS - 12
+        room = min(self._cells, 96) - KEY_CELLS - 12
         first, *more = wrap(told, max(room, 20))
         return "\n".join([f"  {keys:<{KEY_CELLS}} {first}", *(f"{' ' * (KEY_CELLS + 3)}{each}" for each in more)])

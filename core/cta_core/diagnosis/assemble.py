@@ -176,7 +176,7 @@ def _move(source: str, target: str) -> AnyStep:
 
 def _ordered(moves: list[tuple[str, str]], drifted: Table, kept: Sequence[str]) -> tuple[list[AnyStep], list[AnyStep]]:
     """The moves in an order in which no move overwrites what another one still needs."""
-    pending = list(moves)
+    pending: list[tuple[str, str]] = list(moves)
     steps: list[AnyStep] = []
     late: list[AnyStep] = []
     spare = 0

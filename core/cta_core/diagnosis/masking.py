@@ -13,6 +13,7 @@ import msgspec
 
 from cta_core.diagnosis.table import Table, escape
 from cta_core.diagnosis.views import View
+from cta_core.path import is_array, is_object
 
 MAX_EXAMPLE = 2000
 """Characters of an example event in a report."""
@@ -32,7 +33,7 @@ def masked(value: Any) -> Any:
         if "e" in text or "n" in text:
             return value
         seen = 0
-        made = []
+        made: list[str] = []
         for letter in text:
             if letter.isdigit():
                 seen += seen > 0 or letter != "0"
@@ -45,7 +46,7 @@ def masked(value: Any) -> Any:
 
 def open_paths(table: Table) -> frozenset[str]:
     """Paths whose values may be shown: label fields with few values, booleans and times."""
-    found = set()
+    found: set[str] = set()
     for path, column in table.columns.items():
         view = View.of(column)
         if view.kind in ("boolean", "null") or (view.labels and len(view.labels) <= 16) or view.date_formats:
@@ -57,9 +58,9 @@ def masked_event(event: Any, shown: frozenset[str], path: str = "", depth: int =
     """An event with all values masked but those at the paths in `shown`."""
     if depth > 64:
         return None
-    if isinstance(event, dict):
+    if is_object(event):
         return {key: masked_event(value, shown, f"{path}/{escape(key)}", depth + 1) for key, value in event.items()}
-    if isinstance(event, list):
+    if is_array(event):
         return [masked_event(value, shown, path + "/*", depth + 1) for value in event[:8]]
     return event if path in shown else masked(event)
 

@@ -1,18 +1,18 @@
 """What a contract says about single paths: named or not, required, types, labels, constants.
 
 Reads the JSON Schema's own words (properties, items, $ref, allOf, anyOf/oneOf as unions) so that the analysis knows
-which
-fields count and which values are allowed. Whether an event keeps the contract is the contract's own business.
+which fields count and which values are allowed. Whether an event keeps the contract is the contract's own business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
 from cta_core.diagnosis.table import escape
+from cta_core.path import is_array
 
 Schema = Mapping[str, Any]
 
@@ -58,25 +58,20 @@ class Promises:
 
     def _resolve(self, schema: Any) -> Schema:
         seen = 0
-        while isinstance(schema, Mapping) and "$ref" in schema and seen < MAX_DEPTH:
+        while _is_schema(schema) and "$ref" in schema and seen < MAX_DEPTH:
             seen += 1
             target: Any = self.schema
             for part in str(schema["$ref"]).lstrip("#").split("/")[1:]:
-                target = (
-                    target.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
-                )
+                target = target.get(part.replace("~1", "/").replace("~0", "~"), {}) if _is_schema(target) else {}
             rest = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = {**target, **rest} if isinstance(target, Mapping) else rest
-        if not isinstance(schema, Mapping):
+            schema = {**target, **rest} if _is_schema(target) else rest
+        if not _is_schema(schema):
             return {}
+        found = schema
         for key in ("allOf", "anyOf", "oneOf"):
-            branches = schema.get(key)
-            if isinstance(branches, list) and branches:
-                resolved: Schema = self._merged(
-                    schema, [self._resolve(branch) for branch in branches], every=key == "allOf"
-                )
-                schema = resolved
-        found: Schema = schema
+            branches = found.get(key)
+            if is_array(branches) and branches:
+                found = self._merged(found, [self._resolve(branch) for branch in branches], every=key == "allOf")
         return found
 
     @staticmethod
@@ -116,19 +111,19 @@ class Promises:
             path=path,
             required=required,
             types=frozenset(_types(schema)),
-            labels=tuple(labels) if isinstance(labels, list) else (),
+            labels=tuple(labels) if is_array(labels) else (),
             constant=schema.get("const", schema.get("default")),
             has_constant=has_constant,
-            free=not properties and not isinstance(items, Mapping),
+            free=not properties and not _is_schema(items),
             words=" ".join(str(schema[key]) for key in ("title", "description") if key in schema),
             text_format=str(schema.get("format", "")),
             pattern=str(schema.get("pattern", "")),
         )
-        if isinstance(properties, Mapping):
+        if _is_schema(properties):
             needed = set(schema.get("required", ()))
             for name, below in properties.items():
                 self._walk(below, f"{path}/{escape(name)}", required=name in needed, depth=depth + 1)
-        if isinstance(items, Mapping):
+        if _is_schema(items):
             self._walk(items, path + "/*", required=True, depth=depth + 1)
 
     def leveled(self, single: Iterable[str], pairs: Iterable[str]) -> Promises:
@@ -178,16 +173,21 @@ class Promises:
         return promise is not None and promise.required and path != ""
 
 
+def _is_schema(value: Any) -> TypeGuard[Schema]:
+    """Can members be looked up in it? `true` is a schema as well, but says nothing."""
+    return isinstance(value, Mapping)
+
+
 def _types(schema: Schema) -> set[str]:
     kind = schema.get("type")
     if isinstance(kind, str):
         return {kind}
-    if isinstance(kind, list):
+    if is_array(kind):
         return {str(name) for name in kind}
     if "const" in schema:
         return {_json_name(schema["const"])}
     labels = schema.get("enum")
-    if isinstance(labels, list):
+    if is_array(labels):
         return {_json_name(label) for label in labels}
     return set()
 

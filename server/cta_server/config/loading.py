@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, cast, get_origin, get_type_hints
+from typing import Any, Final, TypeGuard, cast, get_origin, get_type_hints
 
 import msgspec
 
@@ -192,10 +192,13 @@ def _values(struct: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
+def _has_several(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
-        value = [item.shown() if isinstance(item, WebhookSettings) else item for item in items]
+    if _has_several(value):
+        value = [item.shown() if isinstance(item, WebhookSettings) else item for item in value]
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 

@@ -102,9 +102,9 @@ class Adviser:
         sock: socket.socket | None = None
         try:
             connection.connect()
-            sock = connection.sock
-            with self._lock:
-                self._open.add(sock)
+            if (sock := connection.sock) is not None:
+                with self._lock:
+                    self._open.add(sock)
             connection.request("POST", f"{address.path.rstrip('/')}/chat/completions", body, headers)
             with connection.getresponse() as response:
                 if response.status != http.client.OK:

@@ -16,7 +16,7 @@ import numpy as np
 from cta_core.adapter.steps import DateTime
 from cta_core.diagnosis.candidates.recipe import PLACE, Recipe, after
 from cta_core.diagnosis.formats import CLOCKS, DATES, ZONED
-from cta_core.diagnosis.views import Floats, View, kolmogorov
+from cta_core.diagnosis.views import Floats, View, kolmogorov, share_of
 
 _FRACTION = re.compile(r"[.,](\d+)")
 _ZONE = re.compile(r"([Zz]|[+-]\d\d:\d\d)$")
@@ -125,15 +125,15 @@ def _from(target: View, source: View, form: str, style: Style, witnesses: Sequen
         conflicts.append("the healthy times are not all written one way")
     times = source.times(form)
     known = ~np.isnan(times)
-    fraction = float(np.mean(np.mod(times[known], 1) > 1e-7)) if known.any() else 0.0
+    fraction = share_of(np.mod(times[known], 1) > 1e-7) if known.any() else 0.0
     original = target.times(style.form)
     original = original[~np.isnan(original)]
-    wanted_fraction = float(np.mean(np.mod(original, 1) > 1e-7)) if len(original) else 0.0
+    wanted_fraction = share_of(np.mod(original, 1) > 1e-7) if len(original) else 0.0
     if wanted_fraction > 0.5 and fraction == 0 and known.sum() >= 15:
         conflicts.append("coarser: fractions of seconds are gone")
     if (
-        float(np.mean(np.mod(original, 60) != 0)) > 0.5
-        and float(np.mean(np.mod(times[known], 60) == 0)) > 0.97
+        share_of(np.mod(original, 60) != 0) > 0.5
+        and share_of(np.mod(times[known], 60) == 0) > 0.97
         and known.sum() >= 15
     ):
         conflicts.append("coarser: the seconds are gone")

@@ -2,9 +2,8 @@
 explain.
 
 A map is proposed as a whole (every source label has its target). What it may rest on: the labels' own spelling, and
-for the
-rest elimination with like frequencies or the labels' behaviour towards other fields. Frequencies alone are never
-enough.
+for the rest elimination with like frequencies or the labels' behaviour towards other fields. Frequencies alone are
+never enough.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recipes that turn stand-ins for "no value" (`N/A`, empty text, -1, -999) back into null.
 
 A stand-in is a value that the healthy field never had, that comes about as often as null did, and that either does
-not fit
-the field's form at all or lies outside its range. A value that the field really had (-1.0 degrees) is never one.
+not fit the field's form at all or lies outside its range. A value that the field really had (-1.0 degrees) is never
+one.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def null_recipe(target: View, source: View, promise: Promise) -> Recipe | None:
     found, doubts = stand_ins(target, source, promise)
     if not found:
         return None
-    forms: Sequence[Any] = sorted(found, key=lambda value: (str(type(value)), str(value)))
+    forms: Sequence[Any] = sorted(found, key=lambda value: (type(value).__name__, str(value)))
     steps = (NullForm(path=PLACE, forms=tuple(forms)),)
     return Recipe(
         kind="null_form",

@@ -1,8 +1,7 @@
 """Recipes from text to numbers and back: plain casts, number formats with marks and signs, fixed-width texts.
 
 Every reading of the marks that fits is proposed; which one is meant is for the distribution to say, and where two
-readings
-fit equally well a person is asked.
+readings fit equally well a person is asked.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from cta_core.adapter.scalar import JsonType
 from cta_core.adapter.steps import Cast, NumberFormat
 from cta_core.diagnosis.candidates.recipe import PLACE, Recipe, after
-from cta_core.diagnosis.views import View
+from cta_core.diagnosis.views import INTEGER, View
 
 _SHELL = re.compile(r"(?P<prefix>[^\d+\-.,]*)(?P<body>[+-]?[\d.,'’\u00a0\u202f _]*\d)(?P<suffix>\D*)", re.DOTALL)
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -27,7 +26,7 @@ def number_recipes(target: View, source: View) -> Iterator[Recipe]:
     texts = source.texts
     if target.kind != "number" or len(texts) * 2 < len(source.solid):
         return
-    whole = target.solid_types == {"integer"}
+    whole = target.solid_types == INTEGER
     wanted = JsonType.INTEGER if whole else JsonType.NUMBER
     plain = sum(1 for text in texts if _PLAIN.fullmatch(text))
     if plain >= 0.5 * len(texts):

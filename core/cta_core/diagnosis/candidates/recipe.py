@@ -1,8 +1,7 @@
 """A recipe: value steps on one field, what they make of the drifted values, and what speaks for and against them.
 
 The makers in this package propose recipes for a pair of columns; all of them run the adapter engine's own steps, so
-that
-what is judged here is what the gate will do later. Scoring is done elsewhere.
+that what is judged here is what the gate will do later. Scoring is done elsewhere.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Recipes that rescale numbers: powers of ten, units of time, length, mass, temperature, shares.
 
 The factor is read from quantile ratios and taken from a library of factors that exist. What makes a factor certain
-is not
-the ratio but what comes back with it: the decimal grid, the ratio per key, a unit's word, the same fit in every
+is not the ratio but what comes back with it: the decimal grid, the ratio per key, a unit's word, the same fit in every
 stratum.
 """
 
@@ -19,7 +18,7 @@ from cta_core.adapter.steps import Scale
 from cta_core.diagnosis.candidates.recipe import PLACE, Recipe, after
 from cta_core.diagnosis.lexicon import CANONICAL
 from cta_core.diagnosis.names import NamePair, name_of
-from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise
+from cta_core.diagnosis.views import INTEGER, Floats, View, kolmogorov, kolmogorov_noise, share_of
 
 
 class Factor(msgspec.Struct, frozen=True):
@@ -233,7 +232,7 @@ def _judged(
         conflicts.append("the values fit as they are")
     if len(conflicts) > MOST_CONFLICTS:
         return None
-    to = JsonType.INTEGER if target.solid_types == {"integer"} else None
+    to = JsonType.INTEGER if target.solid_types == INTEGER else None
     step = Scale(
         path=PLACE,
         numerator=factor.numerator,
@@ -264,12 +263,12 @@ def _grid(target: View, given: View, factor: Factor) -> tuple[int | None, float,
     values = factor.of(given.numbers) * unit
     off = np.abs(values - np.round(values))
     tolerance = 1e-6 * np.maximum(1.0, np.abs(values)) * 1e-3 + 1e-7
-    exact = float(np.mean(off <= tolerance))
+    exact = share_of(off <= tolerance)
     # What one last place of the source is worth in last places of the target.
     step = 10.0 ** (-given.most_decimals) * factor.size * unit
     wrong = Factor(factor.numerator * 1.0731, factor.denominator, factor.offset * 1.0731, "")
     other = wrong.of(given.numbers) * unit
-    chance = float(np.mean(np.abs(other - np.round(other)) <= tolerance))
+    chance = share_of(np.abs(other - np.round(other)) <= tolerance)
     if exact >= 0.98:
         # An offset alone moves every grid onto itself, and a power of ten does so with most.
         # Whole steps land on every grid.
@@ -279,10 +278,10 @@ def _grid(target: View, given: View, factor: Factor) -> tuple[int | None, float,
             # The source's last place is worth several of the target's: what stood behind it is gone, unless it never
             # varied.
             last = np.round(target.numbers * unit)
-            lost = float(np.mean(np.abs(np.mod(last, round(step))) > 0.5)) > 0.2
+            lost = share_of(np.abs(np.mod(last, round(step))) > 0.5) > 0.2
             return places, 0.0, "", lost
         return places, support, f"{exact:.0%} of the values land on the healthy decimal grid", False
-    if step <= 0.35 and float(np.mean(off <= 0.5 * step * 1.05 + 1e-6)) >= 0.995:
+    if step <= 0.35 and share_of(off <= 0.5 * step * 1.05 + 1e-6) >= 0.995:
         return (
             places,
             (3.0 if len(values) >= 20 else 1.0),
@@ -318,9 +317,9 @@ def _epochs(target: View, source: View, given: View, before: Recipe | None) -> I
     conflicts: list[str] = []
     if have < wanted:
         rest = np.mod(target.numbers, wanted / have)
-        if float(np.mean(rest != 0)) > 0.01:
+        if share_of(rest != 0) > 0.01:
             conflicts.append("coarser: fractions of the healthy times are gone")
-    whole = target.solid_types == {"integer"}
+    whole = target.solid_types == INTEGER
     ratio = wanted / have
     step = Scale(
         path=PLACE,
@@ -330,7 +329,7 @@ def _epochs(target: View, source: View, given: View, before: Recipe | None) -> I
     )
     if whole and ratio < 1:
         rest = np.mod(given.numbers, 1.0 / ratio)
-        if float(np.mean(rest != 0)) > 0.01:
+        if share_of(rest != 0) > 0.01:
             conflicts.append("finer than the healthy times: how they were rounded is not known")
     steps = (*(before.steps if before is not None else ()), step)
     yield Recipe(
