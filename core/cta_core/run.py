@@ -83,5 +83,5 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def recorded(trace: Iterable[TraceEvent]) -> int:
-    """How many events a trace holds the outputs of; a stage that is told of without an event's id counts as one."""
-    return len({entry.event_id or entry.span_id for entry in trace if entry.output_json})
+    """How many events a trace holds the outputs of; all that is told without an event's id counts as one."""
+    return len({entry.event_id for entry in trace if entry.output_json})
