@@ -91,6 +91,13 @@ ARCHIVE: Final = (
             UNION ALL SELECT body FROM reports UNION ALL SELECT body FROM canaries
             UNION ALL SELECT body FROM signatures) WHERE NOT json_valid(body)""",
     ),
+    Invariant(
+        "what waits for ClickHouse is counted wrongly",
+        ("outbox", "outbox_state"),
+        """SELECT count(*) FROM outbox_state
+            JOIN (SELECT count(*) AS rows, coalesce(sum(bytes), 0) AS bytes FROM outbox)
+            ON (name = 'rows' AND value <> rows) OR (name = 'bytes' AND value <> bytes)""",
+    ),
 )
 
 

@@ -54,8 +54,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
     Step(
         "events.payload: the event as JSON, for queries",
-        # Computed when it is asked for. Stored beside `raw` it would be read 50 times as fast, but blocks would be
-        # written at 0.36 of the speed (embedded engine, 500 events of 370 bytes; an alias: 0.99). What is no JSON
+        # Computed when it is asked for. Stored beside `raw` it would be read 200 times as fast, but blocks would be
+        # written at half the speed, and so they are at the same (`python -m benchmarks clickhouse`). What is no JSON
         # object, has a key twice or a number beyond all types is NULL: no payload can break an insert or a query.
         "ALTER TABLE events ADD COLUMN IF NOT EXISTS payload Nullable(JSON) ALIAS accurateCastOrNull(raw, 'JSON')",
     ),
