@@ -257,6 +257,31 @@ async def test_an_old_event_is_tried_once_before_it_is_given_up(tmp_path: Path) 
         assert standing.skipped_count == 0
 
 
+async def test_a_store_that_cannot_write_repeats_and_loses_nothing(tmp_path: Path) -> None:
+    """What was taken but could not be noted is sent again under its id, and the webhook says that the server failed."""
+    with Receiver() as receiver:
+        receiver.next.append(Answer(seconds=0.3))
+        async with bench(tmp_path, hook(receiver)) as at:
+            expected = await at.happen(2)
+            _writable(at, "OFF")
+            failing = await at.until(lambda seen: seen.failure_count > 0)
+            assert failing.error == "the server could not prepare or note an event; its log says why"
+            assert failing.delivered_count == 0
+            _writable(at, "ON")
+            standing = await at.until(lambda seen: seen.delivered_count == 2)
+        assert standing.state is WebhookState.OK
+        seen = ids(receiver)
+        assert list(dict.fromkeys(seen)) == expected
+        assert len(seen) > 2
+
+
+def _writable(at: Bench, state: str) -> None:
+    """Lets SQLite refuse every write, as a full disk does, or take them again."""
+    journal: Any = at.storage.journal
+    with journal._file.read() as conn:
+        conn.execute(f"PRAGMA query_only = {'ON' if state == 'OFF' else 'OFF'}")
+
+
 async def test_types_and_streams_are_filters(tmp_path: Path) -> None:
     """A webhook gets what its patterns name, and its lag counts nothing else."""
     with Receiver() as receiver:

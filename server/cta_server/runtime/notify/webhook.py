@@ -96,6 +96,7 @@ class Webhook:
         self._failures = 0
         self._error, self._error_time, self._retry_time = "", 0.0, 0.0
         self._wake = asyncio.Event()
+        self._moving = asyncio.Lock()
 
     async def run(self) -> None:
         """Sends until it is cancelled."""
@@ -112,8 +113,8 @@ class Webhook:
         """Posts an event that is not in the journal. Where it is taken, what waits is tried at once."""
         answer = await self._send(id_, body)
         if answer.taken:
-            self._recovered()
             await self._move(gone="", success_time=self._clock())
+            self._recovered()
             self._wake.set()
         return answer
 
@@ -160,9 +161,9 @@ class Webhook:
                 await self._refused(answer, page.notices[index:])
                 return
             faultpoints.hit("notify.after_send")
-            self._recovered()
-            self._after = notice.position
             await self._move(position=notice.position, delivered=self._place.delivered + 1, success_time=self._clock())
+            self._after = notice.position
+            self._recovered()
         self._after = page.end
         if not page.notices:
             await self._hub.wait(seen, LOOK_SECONDS)
@@ -191,8 +192,8 @@ class Webhook:
         old = list(takewhile(lambda notice: notice.time < oldest, waiting))
         if old:
             told.error("webhook misses events: they could not be delivered in time", count=len(old))
+            await self._move(position=old[-1].position, skipped=self._place.skipped + len(old))
             self._after = old[-1].position
-            await self._move(position=self._after, skipped=self._place.skipped + len(old))
         await self._pause(answer)
 
     def _failed(self, answer: Answer) -> None:
@@ -213,5 +214,8 @@ class Webhook:
         self._wake.clear()
 
     async def _move(self, **changes: object) -> None:
-        self._place = msgspec.structs.replace(self._place, **changes)
-        await self._storage.journaled(self._storage.journal.place_webhook, self._place)
+        """Notes a change of the place. What could not be noted did not happen: its event is sent again."""
+        async with self._moving:
+            moved = msgspec.structs.replace(self._place, **changes)
+            await self._storage.journaled(self._storage.journal.place_webhook, moved)
+            self._place = moved

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 import structlog
 
 from cta_core.notice import Notice
 from cta_server.config.webhooks import KEPT_SECONDS, NotifySettings
-from cta_server.runtime.errors import Kind, NotFound
+from cta_server.runtime.errors import Kind, NotFound, StoreDown
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
 from cta_server.runtime.notify.answer import Answer
@@ -105,7 +104,11 @@ class Webhooks:
     async def _trim(self, storage: Storage) -> None:
         """Drops what is older than any webhook may ask for, now and every hour."""
         while True:
-            dropped = await storage.journaled(partial(storage.journal.trim_notices, self._clock() - KEPT_SECONDS))
-            if dropped:
-                log.info("old notices dropped", count=dropped)
+            try:
+                dropped = await storage.journaled(storage.journal.trim_notices, self._clock() - KEPT_SECONDS)
+            except StoreDown as error:
+                log.warning("old notices stay for another hour", why=str(error))
+            else:
+                if dropped:
+                    log.info("old notices dropped", count=dropped)
             await asyncio.sleep(TRIM_SECONDS)
