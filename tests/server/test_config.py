@@ -210,5 +210,6 @@ def test_json_that_is_none_is_told_without_its_text() -> None:
     """A slip in the environment's JSON is told by the key; the text may hold secrets and is not repeated."""
     found = violations(None, {"CTA_NOTIFY_WEBHOOKS": "[{hush"})
     assert set(found) == {"notify.webhooks"}
+    assert found["notify.webhooks"].startswith("JSON is malformed")
     assert "hush" not in found["notify.webhooks"]
     assert set(violations(None, {"CTA_NOTIFY_SOURCE": "two words"})) == {"notify.source"}

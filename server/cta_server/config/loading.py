@@ -209,5 +209,5 @@ def _unknown(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 def _reason(error: msgspec.DecodeError) -> str:
     """The converter's own words, which name types and places; the place below the key is kept."""
-    text = str(error)
-    return text[:1].lower() + text[1:].replace(" - at `$", " at `")
+    text = str(error).replace(" - at `$", " at `")
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]
