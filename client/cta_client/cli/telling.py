@@ -13,7 +13,7 @@ from typing import Any, cast
 from cta.v1.adapter_pb2 import Adapter, AdapterState
 from cta.v1.canary_pb2 import Canary, Verdict
 from cta.v1.incident_pb2 import Incident, IncidentMark, IncidentState
-from cta.v1.report_pb2 import Decision, Method, Report, Severity
+from cta.v1.report_pb2 import Decision, Method, Report, RerunResult, Severity
 from cta_client.cli import paint
 from cta_client.cli.paint import BAD, GOOD, QUIET
 from cta_client.cli.table import cut, section, sheet, wrap
@@ -120,6 +120,16 @@ def report_lines(report: Report, width: int | None) -> Iterator[str]:
         for check in report.proof:
             sign = paint.paint("✓", GOOD) if check.passed else paint.paint("×", BAD)
             yield from item_lines(sign, f"{check.name}: {check.text}", width, cells=1)
+    if report.HasField("rerun"):
+        yield section("Run again")
+        yield from item_lines(rerun_sign(word(RerunResult, report.rerun.result)), report.rerun.why, width, cells=1)
+
+
+def rerun_sign(result: str) -> str:
+    """Whether the failure vanished: yes, no, or nobody tried."""
+    if result == "CLEAN":
+        return paint.paint("✓", GOOD)
+    return paint.paint("×", BAD) if result == "FAILED" else "–"
 
 
 def reading_lines(report: Report, width: int | None) -> Iterator[str]:

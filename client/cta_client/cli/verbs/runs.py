@@ -7,14 +7,24 @@ from collections.abc import AsyncIterator
 import click
 from google.protobuf.json_format import Parse, ParseError
 
-from cta.v1.run_pb2 import Run, TraceEvent, TraceKind
-from cta.v1.run_service_pb2 import GetRunRequest, ListRunsRequest, RecordRunRequest, WatchRunRequest, WatchRunResponse
+from cta.v1.run_pb2 import RUN_ORIGIN_OTLP, Run
+from cta.v1.run_service_pb2 import (
+    GetRunRequest,
+    ListRunsRequest,
+    RecordRunRequest,
+    RecordRunResponse,
+    WatchRunRequest,
+    WatchRunResponse,
+)
+from cta_client import traces as messages
 from cta_client import watches
-from cta_client.cli import complete, inputs
+from cta_client.cli import complete, inputs, traces
 from cta_client.cli.pages import collect
-from cta_client.cli.table import Column, Table, section, sheet
+from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, limit, verb
-from cta_client.cli.words import ago, clock, count, seconds, span, word
+from cta_client.cli.words import ago, clock, count, plain, seconds, span
+from cta_core import trace_file
+from cta_core.errors import Violation
 
 RUNS: Table[Run] = Table(
     columns=(
@@ -28,17 +38,8 @@ RUNS: Table[Run] = Table(
     note=lambda each: f"repeats {each.rerun_of} with {each.adapter_id}" if each.rerun_of else "",
     empty="No runs. `cta events process --run-stages` and sources make them.",
 )
-
-TRACE: Table[TraceEvent] = Table(
-    columns=(
-        Column("KIND", lambda each: word(TraceKind, each.kind)),
-        Column("STAGE", lambda each: each.stage),
-        Column("TOOK", lambda each: span(seconds(each.duration)), right=True),
-        Column("EVENT", lambda each: each.event_id or "the batch"),
-        Column("WHAT", lambda each: ": ".join(filter(None, (each.tool, each.error_type, each.message))), grow=True),
-    ),
-    empty="The trace is empty.",
-)
+SHOWN = 20
+"""Bad lines of a file that are shown; the rest is counted."""
 
 
 @click.group()
@@ -98,12 +99,12 @@ async def show(session: Session, *, run_id: str) -> None:
                 ("took", span(seconds(found.duration))),
                 ("repeats", found.rerun_of),
                 ("adapter", found.adapter_id),
+                ("from", {RUN_ORIGIN_OTLP: f"OpenTelemetry trace {found.trace_id}"}.get(found.origin, found.trace_id)),
             ),
             width,
         )
     )
-    session.out.lines([section("Trace")])
-    return session.out.lines(TRACE.lines(found.trace, width))
+    return session.out.lines(traces.trace_lines(found, width))
 
 
 @verb(runs, "record", "cta runs record run.json")
@@ -119,3 +120,56 @@ async def record(session: Session, *, file: bytes, request_id: str) -> None:
     if session.out.json:
         return session.out.document(answer)
     return session.out.note(f"Recorded as {answer.run.run_id}.")
+
+
+@verb(runs, "import", "cta runs import trace.jsonl --stream payments", "agent | cta runs import - --stream payments")
+@click.argument("file", metavar="FILE|-")
+@click.option(
+    "--stream",
+    "stream_id",
+    default="",
+    metavar="STREAM",
+    help="Stream of lines that name none.",
+    shell_complete=complete.streams,
+)
+@click.option("--keep-going", is_flag=True, help="Leave bad lines out instead of importing nothing.")
+async def import_(session: Session, *, file: str, stream_id: str, keep_going: bool) -> None:
+    """Import traces: JSON Lines of steps, tools and errors. Importing a file again makes no run twice."""
+    found, faults = trace_file.read(inputs.read(file), stream_id=stream_id)
+    requests = [RecordRunRequest(run=messages.message_of(run), request_id=run.request_id) for run in found]
+    faults += [
+        Violation(f"run {each.run.trace_id}", f"has {each.ByteSize():,} bytes; a call takes {inputs.EVENT_BYTES:,}")
+        for each in requests
+        if each.ByteSize() > inputs.EVENT_BYTES
+    ]
+    told = [plain(f"  {fault.field}: {fault.remedy}") for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        told.append(f"  and {count(len(faults) - SHOWN)} more")
+    if faults and not keep_going:
+        raise click.ClickException("\n".join((f"{file} has bad lines; nothing was imported.", *told)))
+    recorded = [
+        (await session.client.runs.RecordRun(request)).run
+        for request in requests
+        if request.ByteSize() <= inputs.EVENT_BYTES
+    ]
+    if session.out.json:
+        for run in recorded:
+            session.out.entry(RecordRunResponse(run=run))
+    for line in (f"{count(len(faults))} bad lines left out:" if faults else "", *told):
+        if line:
+            session.out.note(line)
+    failed = sum(run.failed_count > 0 for run in recorded)
+    session.out.note(f"{count(len(recorded))} runs imported, {count(failed)} of them failed.")
+
+
+@verb(runs, "export", "cta runs export run_...", "cta runs export run_... --to trace.jsonl")
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True, shell_complete=complete.runs)
+@click.option("--to", "target", default="-", metavar="FILE|-", show_default=True, help="Where to write.")
+async def export(session: Session, *, run_ids: tuple[str, ...], target: str) -> None:
+    """Write runs with their traces as JSON Lines, one an entry, which `cta runs import` reads."""
+    answers = [await session.client.runs.GetRun(GetRunRequest(run_id=run_id)) for run_id in run_ids]
+    with inputs.sink(target) as write:
+        if write is not None:
+            for answer in answers:
+                for line in trace_file.write(messages.run_of(answer.run)):
+                    write(line)
