@@ -17,11 +17,11 @@ from cta.v1.canary_pb2 import Canary, Verdict
 from cta.v1.event_pb2 import DeliveredEvent, OutcomeKind, QuarantinedEvent, QuarantineReason
 from cta.v1.incident_pb2 import Incident, IncidentState
 from cta.v1.report_pb2 import Decision, Method, Report, Severity
-from cta.v1.run_pb2 import Run, TraceKind
+from cta.v1.run_pb2 import Run, TraceKind, TraceNote
 from cta.v1.signature_pb2 import Signature
 from cta.v1.source_pb2 import Fault, Source, SourceKind, SourceState
 from cta.v1.stream_pb2 import Autonomy, Stream, StreamState
-from cta.v1.system_service_pb2 import DecisionEntry, GetServerInfoResponse, Stats
+from cta.v1.system_service_pb2 import ArchiveStats, DecisionEntry, GetServerInfoResponse, Stats
 from cta_client.cli.words import body, plain, seconds, word
 from cta_tui import facts
 
@@ -251,6 +251,10 @@ def signature(found: Signature) -> facts.SignatureFact:
     )
 
 
+STACK_LINES = 3
+"""Of a stack the last lines are shown: there it broke."""
+
+
 def run(found: Run) -> facts.RunFact:
     """A run."""
     return facts.RunFact(
@@ -262,22 +266,33 @@ def run(found: Run) -> facts.RunFact:
         seconds=seconds(found.duration),
         rerun_of=found.rerun_of,
         adapter_id=found.adapter_id,
+        trace_id=plain(found.trace_id),
+        recorded=found.recorded_count,
         trace=tuple(
             facts.TraceFact(
                 kind=word(TraceKind, each.kind),
-                stage=each.stage,
+                stage=plain(each.stage),
                 event_id=plain(each.event_id),
                 time=seconds(each.time),
                 seconds=seconds(each.duration),
-                tool=each.tool,
-                error=each.error_type,
+                tool=plain(each.tool),
+                error=plain(each.error_type),
                 message=plain(each.message),
                 given=plain(each.input_json),
                 made=plain(each.output_json),
+                span_id=each.span_id,
+                parent_id=each.parent_span_id,
+                attributes=plain(each.attributes_json),
+                stack=" · ".join(plain(line.strip()) for line in each.stacktrace.splitlines()[-STACK_LINES:]),
+                notes=tuple(plain(_note(note)) for note in each.notes),
             )
             for each in found.trace
         ),
     )
+
+
+def _note(found: TraceNote) -> str:
+    return ": ".join(filter(None, (found.name, found.message, found.attributes_json)))
 
 
 def source(found: Source) -> facts.SourceFact:
@@ -342,6 +357,21 @@ def stats(found: Stats) -> facts.StatsFact:
         rate=found.event_rate,
         halted=found.kill_switch_engaged,
         signatures=found.signature_count,
+        archive=archive(found.archive),
+    )
+
+
+def archive(found: ArchiveStats) -> facts.ArchiveFact:
+    """The archive's state; a server that does not tell has none."""
+    return facts.ArchiveFact(
+        engine=plain(found.engine),
+        away=bool(found.engine) and not found.reachable,
+        rows=found.spooled_rows,
+        size=found.spooled_bytes,
+        age=seconds(found.oldest_age),
+        dropped=found.dropped_count,
+        aside=found.set_aside_count,
+        error=plain(found.last_error),
     )
 
 

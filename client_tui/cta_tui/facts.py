@@ -237,6 +237,12 @@ class TraceFact(Fact, frozen=True, kw_only=True):
     message: str = ""
     given: str = ""
     made: str = ""
+    span_id: str = ""
+    parent_id: str = ""
+    attributes: str = ""
+    stack: str = ""
+    notes: tuple[str, ...] = ()
+    """What was noted meanwhile, a line each."""
 
 
 class RunFact(Fact, frozen=True, kw_only=True):
@@ -250,6 +256,9 @@ class RunFact(Fact, frozen=True, kw_only=True):
     seconds: float = 0.0
     rerun_of: str = ""
     adapter_id: str = ""
+    trace_id: str = ""
+    recorded: int = 0
+    """Events of which the trace holds what the stages took and gave."""
     trace: tuple[TraceFact, ...] = ()
 
 
@@ -304,6 +313,19 @@ class DecisionFact(Fact, frozen=True, kw_only=True):
     why: str = ""
 
 
+class ArchiveFact(Fact, frozen=True, kw_only=True):
+    """What the archive is kept in, and what has not got there yet."""
+
+    engine: str = ""
+    away: bool = False
+    rows: int = 0
+    size: int = 0
+    age: float = 0.0
+    dropped: int = 0
+    aside: int = 0
+    error: str = ""
+
+
 class StatsFact(Fact, frozen=True, kw_only=True):
     """The server's counts."""
 
@@ -320,6 +342,7 @@ class StatsFact(Fact, frozen=True, kw_only=True):
     rate: float = 0.0
     halted: bool = False
     signatures: int = 0
+    archive: ArchiveFact = ArchiveFact()
 
 
 class SettingFact(Fact, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import secrets
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,13 +19,13 @@ from cta_server.rpc.server import build_server
 from cta_server.runtime import meanings
 from cta_server.runtime.adviser import Adviser
 from cta_server.runtime.notify.webhooks import Webhooks
-from cta_server.runtime.ports import Archive
+from cta_server.runtime.ports import Journal
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageKind, StageSpec
 from cta_server.runtime.storage import Storage
-from cta_server.store.archive import open_archive
 from cta_server.store.clickhouse import Retention, open_clickhouse
 from cta_server.store.journal import open_journal
+from cta_server.store.relay import open_alone, open_relay
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +40,10 @@ def build_runtime(configuration: Configuration) -> Runtime:
     folder.mkdir(parents=True, exist_ok=True)
     journal = open_journal(folder / "journal.db")
     try:
-        archive = open_configured_archive(settings.store)
+        storage = open_storage(journal, settings.store)
     except BaseException:
         journal.close()
         raise
-    storage = Storage(journal, archive)
     sources = Path(settings.sources.folder) if settings.sources.folder else None
     adviser = Adviser(settings.adviser) if settings.adviser.url else None
     return Runtime(
@@ -65,15 +65,23 @@ def build_webhooks(settings: NotifySettings) -> Webhooks:
     return Webhooks(settings, environment=os.environ, describe=notice.data, clock=time.time, chance=chance)
 
 
-def open_configured_archive(store: StoreSettings) -> Archive:
-    """The archive that the configuration names. Raises `StoreError` or `InvalidInput`."""
+def open_storage(journal: Journal, store: StoreSettings) -> Storage:
+    """The journal with the archive that the configuration names. Raises `StoreError` or `InvalidInput`."""
     folder = Path(store.path)
+    path = folder / "archive.db"
     if not store.archive:
-        return open_archive(folder / "archive.db")
+        return Storage(journal, open_alone(path))
+    url = f"chdb://{folder.absolute() / 'archive'}" if store.archive == "chdb://" else store.archive
     retention = Retention(events_days=store.keep_events_days, history_days=store.keep_history_days)
-    return open_clickhouse(
-        f"chdb://{folder.absolute() / 'archive'}" if store.archive == "chdb://" else store.archive, retention
+    relay = open_relay(
+        path,
+        url,
+        opener=partial(open_clickhouse, url, retention),
+        limit=store.spool_bytes,
+        by_age=store.keep_events_days > 0,
+        chance=secrets.SystemRandom(),
     )
+    return Storage(journal, relay, history=relay.history, spool=relay.spool)
 
 
 def consumer_spec(name: str, consumer: ConsumerSettings) -> ConsumerSpec:

@@ -16,6 +16,7 @@ from cta_core.stream import Stream
 from cta_server.runtime.ports import Archive, Journal, RecordedEvent, Transition
 from cta_server.store import open_archive, open_journal
 from cta_server.store.clickhouse import open_clickhouse
+from helpers.relays import relay
 
 
 class Reopened:
@@ -43,9 +44,11 @@ ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "sqlite": lambda folder: open_archive(folder / "archive.db"),
     "sqlite-reopened": lambda folder: cast("Archive", Reopened(lambda: open_archive(folder / "archive.db"))),
     "chdb": lambda folder: open_clickhouse(f"chdb://{folder}/archive"),
+    "relay": lambda folder: relay(folder, by_age=False).history,
 }
 if find_spec("chdb") is None:
-    del ARCHIVES["chdb"]
+    for name in ("chdb", "relay"):
+        del ARCHIVES[name]
 
 
 def stream(stream_id: str = "orders", **more: Any) -> Stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,20 +22,23 @@ def test_another_url_is_refused(url: str) -> None:
 
 
 if find_spec("chdb") is not None:
-    from cta_server.app import open_configured_archive
+    from cta_server.app import open_storage
+    from cta_server.store import open_journal
     from cta_server.store.archive import SqliteArchive
-    from cta_server.store.clickhouse import ClickHouseArchive, open_clickhouse
+    from cta_server.store.clickhouse import open_clickhouse
     from cta_server.store.clickhouse.schema import VERSION, migrate, version_of
     from cta_server.store.errors import StoreClosed, StoreTooNew
+    from cta_server.store.relay import Relay
 
     def test_the_configuration_chooses_the_engine(tmp_path: Path) -> None:
         """Nothing is SQLite in the store's folder; `chdb://` is the embedded engine there."""
-        sqlite = open_configured_archive(StoreSettings(path=str(tmp_path)))
-        sqlite.close()
-        embedded = open_configured_archive(StoreSettings(path=str(tmp_path), archive="chdb://"))
-        embedded.close()
+        with closing(open_journal(tmp_path / "journal.db")) as journal:
+            sqlite = open_storage(journal, StoreSettings(path=str(tmp_path))).archive
+            sqlite.close()
+            embedded = open_storage(journal, StoreSettings(path=str(tmp_path), archive="chdb://")).archive
+            embedded.close()
         assert isinstance(sqlite, SqliteArchive)
-        assert isinstance(embedded, ClickHouseArchive)
+        assert isinstance(embedded, Relay)
         assert (tmp_path / "archive").is_dir()
 
     def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from cta_tui import ink
+from cta_tui.facts import ArchiveFact
 from cta_tui.ink import Drawing, Line, Span, named
 from cta_tui.model import Model
 from cta_tui.words import clock, count, rate, span
+
+
+def _archive(found: ArchiveFact) -> tuple[str, str]:
+    """Where the archive is and what has not got there yet, with its style."""
+    if not found.engine:
+        return "-", "quiet"
+    parts = [found.engine]
+    if found.away:
+        parts.append(f"away: {found.error or 'not reached yet'}")
+    if found.rows:
+        parts.append(f"{count(found.rows)} wait ({found.size / (1 << 20):.1f} MiB) for {span(found.age)}")
+    if found.dropped:
+        parts.append(f"{count(found.dropped)} events dropped")
+    if found.aside:
+        parts.append(f"{count(found.aside)} rows refused")
+    return "; ".join(parts), "attention" if found.away or found.dropped or found.aside else ""
 
 
 def draw(model: Model, width: int, _height: int) -> Drawing:
@@ -32,6 +49,8 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         ("known", f"{stats.signatures} signatures"),
     ):
         lines += named(name, value, width)
+    kept, style = _archive(stats.archive)
+    lines += named("archive", kept, width, style=style, most=3)
     lines.append((Span(" FEATURES", "quiet strong"),))
     lines += named("", ", ".join(info.features), width, column=2)
     lines.append((Span(" CONFIGURATION IN FORCE", "quiet strong"),))

@@ -16,6 +16,8 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         for part in _parts(model):
             left += [Span(" │ ", "quiet"), *part]
     right = (*link(model), Span(" "))
+    if stats.archive.away:
+        right = (Span("! archive away", "attention strong"), Span("  "), *right)
     if stats.halted:
         right = (Span("■ HALTED ", "bad strong reverse"), Span(" "), *right)
     # A blank always stands between the two halves.

@@ -139,6 +139,7 @@ class Stats(_message.Message):
     EVENT_RATE_FIELD_NUMBER: _builtins.int
     KILL_SWITCH_ENGAGED_FIELD_NUMBER: _builtins.int
     SIGNATURE_COUNT_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
     event_count: _builtins.int
     """Events through all gates."""
     healthy_count: _builtins.int
@@ -167,6 +168,10 @@ class Stats(_message.Message):
     def uptime(self) -> _duration_pb2.Duration:
         """How long the server runs."""
 
+    @_builtins.property
+    def archive(self) -> Global___ArchiveStats:
+        """How the archive stands."""
+
     def __init__(
         self,
         *,
@@ -183,14 +188,73 @@ class Stats(_message.Message):
         event_rate: _builtins.float = ...,
         kill_switch_engaged: _builtins.bool = ...,
         signature_count: _builtins.int = ...,
+        archive: Global___ArchiveStats | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["uptime", b"uptime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "event_rate", b"event_rate", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "kill_switch_engaged", b"kill_switch_engaged", "open_incident_count", b"open_incident_count", "quarantined_count", b"quarantined_count", "redriven_count", b"redriven_count", "signature_count", b"signature_count", "stream_count", b"stream_count", "uptime", b"uptime", "waiting_incident_count", b"waiting_incident_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "event_count", b"event_count", "event_rate", b"event_rate", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "kill_switch_engaged", b"kill_switch_engaged", "open_incident_count", b"open_incident_count", "quarantined_count", b"quarantined_count", "redriven_count", b"redriven_count", "signature_count", b"signature_count", "stream_count", b"stream_count", "uptime", b"uptime", "waiting_incident_count", b"waiting_incident_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Stats: _TypeAlias = Stats  # noqa: Y015
+
+@_typing.final
+class ArchiveStats(_message.Message):
+    """What the archive is kept in, and what has not got there yet. While it is away the loop goes on as before; lists of
+    history have what is on the server's machine.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    REACHABLE_FIELD_NUMBER: _builtins.int
+    SPOOLED_ROWS_FIELD_NUMBER: _builtins.int
+    SPOOLED_BYTES_FIELD_NUMBER: _builtins.int
+    OLDEST_AGE_FIELD_NUMBER: _builtins.int
+    DRAINED_COUNT_FIELD_NUMBER: _builtins.int
+    DROPPED_COUNT_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_COUNT_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """`SQLite`, `ClickHouse`, or `ClickHouse, embedded`."""
+    reachable: _builtins.bool
+    """It answered when it was asked last; always true of SQLite."""
+    spooled_rows: _builtins.int
+    """Blocks of events, documents and deletes that wait on the server's machine."""
+    spooled_bytes: _builtins.int
+    """Their bytes."""
+    drained_count: _builtins.int
+    """Rows that got there since the archive was made."""
+    dropped_count: _builtins.int
+    """Recent events that gave way since then, since more would have waited than `store.spool_bytes`."""
+    set_aside_count: _builtins.int
+    """Rows that it refused for good since then; the last of them are kept, in `outbox_aside` of the archive's file."""
+    last_error: _builtins.str
+    """Why it is away; empty while it is there."""
+    @_builtins.property
+    def oldest_age(self) -> _duration_pb2.Duration:
+        """How long the first of them has waited."""
+
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        reachable: _builtins.bool = ...,
+        spooled_rows: _builtins.int = ...,
+        spooled_bytes: _builtins.int = ...,
+        oldest_age: _duration_pb2.Duration | None = ...,
+        drained_count: _builtins.int = ...,
+        dropped_count: _builtins.int = ...,
+        set_aside_count: _builtins.int = ...,
+        last_error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_age", b"oldest_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drained_count", b"drained_count", "dropped_count", b"dropped_count", "engine", b"engine", "last_error", b"last_error", "oldest_age", b"oldest_age", "reachable", b"reachable", "set_aside_count", b"set_aside_count", "spooled_bytes", b"spooled_bytes", "spooled_rows", b"spooled_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveStats: _TypeAlias = ArchiveStats  # noqa: Y015
 
 @_typing.final
 class GetStatsRequest(_message.Message):

@@ -64,6 +64,10 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     keep_history_days: int = 0
     """How long ClickHouse keeps runs, reports and canaries, days from the time they were last written; 0: for good.
     SQLite does not look at it."""
+    spool_bytes: int = 1 << 30
+    """What may wait in the store's folder for ClickHouse, bytes, 1 MiB or more; beyond it the oldest recent events that
+    wait give way, and nothing else does. 1 GiB: a stream of 2,000 events a second, the most that is recorded, of 400
+    bytes each for 20 minutes; one of 50 a second for 15 hours. SQLite does not look at it."""
 
 
 class StageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -245,6 +249,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield Violation("server.tls_client_ca", "needs tls_cert and tls_key")
         if self.store.archive and not self.store.archive.startswith(("chdb://", "clickhouse://")):
             yield Violation("store.archive", "must be empty, chdb://PATH or clickhouse://HOST[:PORT][/DATABASE]")
+        if self.store.spool_bytes < 1 << 20:
+            yield Violation("store.spool_bytes", "must be at least 1 MiB")
         for name in ("keep_events_days", "keep_history_days"):
             if not 0 <= getattr(self.store, name) <= MOST_DAYS:
                 yield Violation(f"store.{name}", f"must lie between 0 and {MOST_DAYS}")

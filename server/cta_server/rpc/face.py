@@ -38,8 +38,8 @@ class Face:
 
     @property
     def archive(self) -> Archive:
-        """The archive; its methods block and go through `archived`."""
-        return self.runtime.storage.archive
+        """The archive with all of its history; its methods block and go through `archived`."""
+        return self.runtime.storage.history
 
     async def journaled(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a method of the journal."""
@@ -47,7 +47,7 @@ class Face:
 
     async def archived(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a method of the archive."""
-        return await self.runtime.storage.archived(call, *args, **kwargs)
+        return await self.runtime.storage.recalled(call, *args, **kwargs)
 
     async def era(self) -> str:
         """Changes when places in the journal lose their meaning: with another store, or with a deleted stream."""

@@ -69,8 +69,8 @@ class Memory:
         found = [Similar(signature=record, likeness=1.0) for record in same]
         known = {record.signature_id for record in same}
         if look.embedding and len(found) < limit:
-            archive = self._storage.archive
-            near = await self._storage.archived(archive.similar_signatures, look.embedding, limit=limit + len(known))
+            history = self._storage.history
+            near = await self._storage.recalled(history.similar_signatures, look.embedding, limit=limit + len(known))
             for each in near:
                 record = await self._standing(each.signature)
                 if record is not None and record.signature_id not in known:
@@ -169,17 +169,16 @@ class Memory:
 
     async def forget(self, signature: SignatureRecord) -> None:
         """Deletes a signature and what was merged into it."""
-        archive = self._storage.archive
         for signature_id in (*signature.merged, signature.signature_id):
-            await self._storage.archived(archive.delete_signature, signature_id)
+            await self._storage.recalled(self._storage.history.delete_signature, signature_id)
 
     async def export(self, stream_id: str = "") -> list[SignatureRecord]:
         """All signatures, or those learned on a stream, oldest first."""
-        archive = self._storage.archive
+        history = self._storage.history
         found: list[SignatureRecord] = []
         before = ""
-        while page := await self._storage.archived(
-            archive.list_signatures, stream_id=stream_id, before=before, limit=PAGE
+        while page := await self._storage.recalled(
+            history.list_signatures, stream_id=stream_id, before=before, limit=PAGE
         ):
             found += page
             before = page[-1].signature_id
@@ -195,7 +194,7 @@ class Memory:
         taken = 0
         arriving = {signature.signature_id for signature in signatures}
         for signature in signatures:
-            same = await self._storage.archived(self._storage.archive.get_signature, signature.signature_id)
+            same = await self._get(signature.signature_id)
             known = same is not None or any(
                 record.program == signature.program for record in await self.recall(signature.fingerprint)
             )
@@ -246,7 +245,7 @@ class Memory:
         return standing_of(record, target) if target is not None and not target.retired else None
 
     async def _get(self, signature_id: str) -> SignatureRecord | None:
-        return await self._storage.archived(self._storage.archive.get_signature, signature_id)
+        return await self._storage.recalled(self._storage.history.get_signature, signature_id)
 
     async def _known(self, signature_id: str) -> SignatureRecord:
         record = await self._get(signature_id)

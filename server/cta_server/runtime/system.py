@@ -11,6 +11,7 @@ from cta_core.incident import WAITING
 from cta_core.memory import DecisionEntry
 from cta_server.runtime.detector import Detector
 from cta_server.runtime.gates import Gates
+from cta_server.runtime.ports import SpoolNow
 from cta_server.runtime.redriver import Redriver
 from cta_server.runtime.storage import Storage
 
@@ -36,6 +37,7 @@ class StatsNow(msgspec.Struct, frozen=True, kw_only=True):
     event_rate: float
     kill_switch_engaged: bool
     signature_count: int
+    archive: SpoolNow
 
 
 class System:
@@ -93,6 +95,7 @@ class System:
             event_rate=self._rate(now, totals.events),
             kill_switch_engaged=self.halted,
             signature_count=signatures,
+            archive=await self._storage.spool(),
         )
 
     def _rate(self, now: float, events: int) -> float:

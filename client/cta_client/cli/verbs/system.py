@@ -9,6 +9,7 @@ import click
 from google.protobuf.duration_pb2 import Duration
 
 from cta.v1.system_service_pb2 import (
+    ArchiveStats,
     ConfigEntry,
     DecisionEntry,
     GetServerInfoRequest,
@@ -153,6 +154,21 @@ async def stats(session: Session, *, watch: bool, interval: float) -> None:
     return None
 
 
+def _archive(found: ArchiveStats) -> str:
+    """Where the archive is, and what has not got there yet."""
+    parts = [found.engine]
+    if not found.reachable:
+        parts.append(f"AWAY: {found.last_error or 'not reached yet'}")
+    if found.spooled_rows:
+        mib = found.spooled_bytes / (1 << 20)
+        parts.append(f"{count(found.spooled_rows)} wait, {mib:.1f} MiB, for {span(seconds(found.oldest_age))}")
+    if found.dropped_count:
+        parts.append(f"{count(found.dropped_count)} events dropped")
+    if found.set_aside_count:
+        parts.append(f"{count(found.set_aside_count)} refused")
+    return "; ".join(parts)
+
+
 def _lines(found: Stats, session: Session) -> list[str]:
     switch = "ENGAGED: nothing is promoted or redriven" if found.kill_switch_engaged else "released"
     return list(
@@ -170,6 +186,7 @@ def _lines(found: Stats, session: Session) -> list[str]:
                     f"{count(found.open_incident_count)} open, {count(found.waiting_incident_count)} wait for a person",
                 ),
                 ("signatures", count(found.signature_count)),
+                ("archive", _archive(found.archive)),
                 ("kill switch", switch),
             ),
             session.out.width,

@@ -7,14 +7,12 @@ from collections.abc import AsyncGenerator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-import msgspec
-
 from cta.v1 import system_service_pb2 as api
 from cta.v1 import system_service_pb2_grpc
 from cta_server.config import Configuration
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.scalars import duration, milliseconds_of, timestamp
-from cta_server.rpc.convert.system import decision
+from cta_server.rpc.convert.system import decision, stats
 from cta_server.rpc.convert.webhook import webhook
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.paging import Page
@@ -115,8 +113,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         )
 
     async def _stats(self) -> api.Stats:
-        now = msgspec.structs.asdict(await self._runtime.system.stats())
-        return api.Stats(uptime=duration(now.pop("uptime") * 1000), **now)
+        return stats(await self._runtime.system.stats())
 
 
 def _version() -> str:

@@ -34,9 +34,9 @@ __all__ = ["History", "Pace", "Relay", "open_alone", "open_relay"]
 class Relay(Writing):
     """Matches `runtime.ports.Archive`; every read is answered here."""
 
-    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer, pace: Pace) -> None:
-        super().__init__(near, outbox, drainer)
-        self.history = History(near, outbox, drainer, pace)
+    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer, pace: Pace, *, by_age: bool) -> None:
+        super().__init__(near, outbox, drainer, by_age=by_age)
+        self.history = History(near, outbox, drainer, pace, by_age=by_age)
         """The same with what only ClickHouse has."""
 
     def spool(self) -> SpoolNow:
@@ -102,6 +102,7 @@ def open_relay(
     *,
     opener: Callable[[], ClickHouseArchive],
     limit: int,
+    by_age: bool,
     chance: Random,
     pace: Pace | None = None,
     clock: Callable[[], float] = time.time,
@@ -116,6 +117,7 @@ def open_relay(
         url: Where the ClickHouse archive is; what has been drained is kept by it.
         opener: Opens it; called in another thread, until it succeeds.
         limit: Bytes that may wait; beyond them the oldest events give way.
+        by_age: Whether ClickHouse keeps events by their age; else what is trimmed here leaves it, too.
         chance: For the jitter of waits.
         pace: Waits; None takes those of `Pace`.
         clock: The time, for the age of what waits.
@@ -140,7 +142,7 @@ def open_relay(
     except BaseException:
         file.close()
         raise
-    return Relay(near, outbox, drainer, pace)
+    return Relay(near, outbox, drainer, pace, by_age=by_age)
 
 
 def open_alone(path: Path) -> SqliteArchive:

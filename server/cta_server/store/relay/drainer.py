@@ -66,7 +66,8 @@ class Drainer:
         self._error: Exception | None = None
         self._away_since = 0.0
         self._tried = threading.Event()
-        self._last_batch = -self._pace.gather
+        self._last_round = -self._pace.gather
+        self._round = 0
         self._last_answer = 0.0
         self._thread = threading.Thread(target=self._live, name="archive-drainer", daemon=True)
 
@@ -144,8 +145,6 @@ class Drainer:
                 self._back()
                 if not busy:
                     self._rest(self._pace.ping, wakes=True)
-            finally:
-                self._tried.set()
 
     def _step(self) -> bool:
         """Sends one batch; False if there is none."""
@@ -167,7 +166,7 @@ class Drainer:
                 self._last_answer = time.monotonic()
             return False
         refused = ship(far, batch)
-        self._last_batch = self._last_answer = time.monotonic()
+        self._last_answer = time.monotonic()
         self._outbox.take_off(batch, refused)
         for each in refused:
             log.error(
@@ -177,11 +176,13 @@ class Drainer:
         return True
 
     def _gather(self) -> None:
-        """Waits until a batch is full, or the last one is long enough ago."""
-        while self._stop_by is None:
+        """Waits until a batch is full, or the last time that all was sent is long enough ago."""
+        end = self._outbox.end()
+        while self._stop_by is None and self._round < end:
             rows, size = self._outbox.waiting()
-            left = self._last_batch + self._pace.gather - time.monotonic()
-            if not rows or rows >= ENTRIES or size >= BYTES or left <= 0:
+            left = self._last_round + self._pace.gather - time.monotonic()
+            if rows >= ENTRIES or size >= BYTES or left <= 0:
+                self._round, self._last_round = self._outbox.end(), time.monotonic()
                 return
             self._rest(min(left, LOOK_SECONDS), wakes=False)
 
@@ -211,6 +212,7 @@ class Drainer:
         return failures
 
     def _back(self) -> None:
+        self._tried.set()
         if self._error is not None:
             self._error = None
             log.info(

@@ -39,8 +39,8 @@ READERS: Final = 4
 class History(Writing):
     """Matches `runtime.ports.Archive`."""
 
-    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer, pace: Pace) -> None:
-        super().__init__(near, outbox, drainer)
+    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer, pace: Pace, *, by_age: bool) -> None:
+        super().__init__(near, outbox, drainer, by_age=by_age)
         self._pace = pace
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="archive-history")
         self._busy = 0
@@ -51,6 +51,8 @@ class History(Writing):
     ) -> list[RecordedEvent]:
         """Newest first; `before` 0 starts at the newest."""
         found = self._near.recent_events(stream_id, kinds=kinds, before=before, limit=limit)
+        if not self._by_age:
+            return found  # all that is to be kept is here
         first = self._outbox.first_position(stream_id)
         if len(found) >= limit or first <= 1:
             return found

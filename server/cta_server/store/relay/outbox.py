@@ -172,6 +172,11 @@ class Outbox(Part):
             rows, size = _state(conn, "rows", "bytes")
         return rows, size
 
+    def end(self) -> int:
+        """Position of the newest entry, 0 for none."""
+        with self._file.read() as conn:
+            return int(conn.execute("SELECT coalesce(max(position), 0) FROM outbox").fetchone()[0])
+
     def pending(self) -> Pending:
         """Deletes that ClickHouse may not have heard of."""
         streams, signatures = set(), set()

@@ -1,12 +1,13 @@
 """The way of every write: into the SQLite archive here, and with it into the outbox.
 
-It decides which writes are orders to delete there as well. Trimming is none: `policy.keep_recent` says how much is kept
-here, for the loop; ClickHouse keeps its events as long as its own setting says.
+It decides which writes are orders to delete there as well. `policy.keep_recent` says how much is kept here, for the
+loop; where ClickHouse keeps events by age, trimming is none of its business, else it follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from cta_core.canary import Canary
 from cta_core.memory import SignatureRecord
@@ -17,12 +18,18 @@ from cta_server.store.relay.batch import Kind
 from cta_server.store.relay.drainer import Drainer
 from cta_server.store.relay.outbox import Outbox
 
+LEAST_TRIM: Final = 500
+"""Events that leave ClickHouse at once, at least; a delete there rewrites parts. Usually it is as many as are kept."""
+
 
 class Writing:
     """The writes of `runtime.ports.Archive`."""
 
-    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer) -> None:
+    def __init__(self, near: SqliteArchive, outbox: Outbox, drainer: Drainer, *, by_age: bool) -> None:
         self._near, self._outbox, self._drainer = near, outbox, drainer
+        self._by_age = by_age
+        """ClickHouse keeps events by their age, else as many as are kept here, up to twice that."""
+        self._trimmed: dict[str, int] = {}
 
     def append_events(self, stream_id: str, events: Sequence[RecordedEvent]) -> None:
         """Keeps recent events in blocks, at the next positions of their stream, whatever positions they bring."""
@@ -33,6 +40,11 @@ class Writing:
     def trim_events(self, stream_id: str, *, keep: int) -> None:
         """Drops old events here, but none of the newest `keep`; up to a block more may stay."""
         self._near.trim_events(stream_id, keep=keep)
+        gone = self._outbox.first_position(stream_id) - 1
+        if not self._by_age and gone - self._trimmed.get(stream_id, 0) >= max(keep, LEAST_TRIM):
+            self._trimmed[stream_id] = gone
+            self._outbox.order(Kind.ERASE, stream_id, number=gone)
+            self._drainer.wake()
 
     def erase_events(self, stream_id: str, *, up_to: int) -> None:
         """Drops events up to a position, here and there."""
@@ -84,6 +96,7 @@ class Writing:
 
     def delete_stream(self, stream_id: str) -> None:
         """Removes events, runs, reports and canaries of a stream, here and there; signatures stay."""
+        self._trimmed.pop(stream_id, None)
         self._outbox.order(Kind.FORGET, stream_id)
         self._near.delete_stream(stream_id)
         self._drainer.wake()
