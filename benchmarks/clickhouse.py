@@ -81,7 +81,9 @@ def payload(engine: Engine) -> list[Figure]:
     cost = {name: median(values) for name, values in spent.items()}
     figures = [Figure("blocks without JSON, events/s", f"{BATCH / cost['without']:,.0f}")]
     for name, words, goal in (("asked", "computed on asking", "over 0.8"), ("stored", "stored", "")):
-        rate = f"{BATCH / cost[name]:,.0f}  ({cost['without'] / cost[name]:.2f})"
+        # Each block beside the same block: a slow moment of the machine touches both.
+        ratio = median(bare / spelt for bare, spelt in zip(spent["without"], spent[name], strict=True))
+        rate = f"{BATCH / cost[name]:,.0f}  ({ratio:.2f})"
         figures.append(Figure(f"blocks with JSON {words}, events/s (of without)", rate, goal))
     fields = {
         "asked": "payload.order.amount::Nullable(Float64)",
