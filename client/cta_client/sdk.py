@@ -32,11 +32,12 @@ class ConsumerClient(Client):
         *,
         stage: str = "",
         batch: bool = False,
+        event_id: Callable[[Any], str] | None = None,
         dry_run: bool | Callable[[Any], Any] = False,
         options: GuardOptions | None = None,
     ) -> Guarding:
         """Puts CTA-ACT in front of a handler: `@cta.guard("payments")`. See `Guards.guard`."""
-        return self.guards.guard(stream, stage=stage, batch=batch, dry_run=dry_run, options=options)
+        return self.guards.guard(stream, stage=stage, batch=batch, event_id=event_id, dry_run=dry_run, options=options)
 
     async def close(self) -> None:
         """Ends the guards and the connection."""

@@ -115,7 +115,9 @@ def _words(error: BaseException) -> str:
         return "the error has no words: its __str__ failed"
 
 
-def _answer(kind: api.CanaryOutcome.ValueType, seconds: float, error_type: str = "", message: str = "") -> api.CanaryAnswer:
+def _answer(
+    kind: api.CanaryOutcome.ValueType, seconds: float, error_type: str = "", message: str = ""
+) -> api.CanaryAnswer:
     latency = Duration()
     latency.FromMicroseconds(round(seconds * 1_000_000))
     return api.CanaryAnswer(outcome=kind, latency=latency, error_type=error_type[:200], error_message=message[:500])

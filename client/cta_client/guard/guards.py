@@ -39,6 +39,7 @@ class Guards:
         *,
         stage: str = "",
         batch: bool = False,
+        event_id: Callable[[Any], str] | None = None,
         dry_run: bool | Callable[[Any], Any] = False,
         options: GuardOptions | None = None,
     ) -> Guarding:
@@ -49,6 +50,8 @@ class Guards:
             stage: Names the handler in reports; empty: the function's name.
             batch: The handler takes a list of events, and one that raises has handled none of them, unless it raises
                 `EventsFailed`.
+            event_id: Tells the id of an event, for calls that give none: the same over restarts, another one for each
+                event. Where it fails the event has none.
             dry_run: True marks a handler that may run canaries: it has no side effects, or asks `dry_run()` before each
                 of them, and may be called from another thread. A function of the handler's kind runs in its stead.
                 Without it no canary ever comes here.
@@ -57,7 +60,7 @@ class Guards:
         Raises:
             SpoolInUse: Another process has the stream's spool.
         """
-        return Guarding(self, self.desk(stream, options), stage, batch=batch, dry_run=dry_run)
+        return Guarding(self, self.desk(stream, options), stage, batch=batch, event_id=event_id, dry_run=dry_run)
 
     def rehearse(self, guarded: Guarded[Any] | AsyncGuarded[Any], call: Callable[[Any], Any]) -> None:
         """Offers the server to run canaries by `call`.
@@ -107,9 +110,17 @@ class Guarding:
     """The decorator of one stream."""
 
     def __init__(
-        self, guards: Guards, desk: Desk, stage: str, *, batch: bool, dry_run: bool | Callable[[Any], Any]
+        self,
+        guards: Guards,
+        desk: Desk,
+        stage: str,
+        *,
+        batch: bool,
+        event_id: Callable[[Any], str] | None,
+        dry_run: bool | Callable[[Any], Any],
     ) -> None:
-        self._guards, self._desk, self._stage, self._batch, self._dry_run = guards, desk, stage, batch, dry_run
+        self._guards, self._desk, self._stage, self._batch = guards, desk, stage, batch
+        self._event_id, self._dry_run = event_id, dry_run
 
     @overload
     def __call__(self, handler: Callable[[Any], Coroutine[Any, Any, Result]]) -> AsyncGuarded[Result]: ...  # type: ignore[overload-overlap]
@@ -119,7 +130,7 @@ class Guarding:
         """The guarded handler; of the same kind, plain or coroutine, as the bare one."""
         kind = AsyncGuarded[Any] if iscoroutinefunction(handler) else Guarded[Any]
         stage = self._stage or cast("str", getattr(handler, "__name__", "handler"))
-        guarded = kind(self._desk, handler, stage=stage, batch=self._batch)
+        guarded = kind(self._desk, handler, stage=stage, batch=self._batch, event_id=self._event_id)
         if self._dry_run:
             self._guards.rehearse(guarded, handler if self._dry_run is True else self._dry_run)
         return guarded

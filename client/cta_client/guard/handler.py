@@ -41,8 +41,16 @@ class EventsFailed(Exception):
 class _Handler:
     """What both kinds share."""
 
-    def __init__(self, desk: Desk, handler: Callable[..., Any], *, stage: str, batch: bool) -> None:
-        self.desk, self.handler, self.stage, self.batch = desk, handler, stage, batch
+    def __init__(
+        self,
+        desk: Desk,
+        handler: Callable[..., Any],
+        *,
+        stage: str,
+        batch: bool,
+        event_id: Callable[[Any], str] | None = None,
+    ) -> None:
+        self.desk, self.handler, self.stage, self.batch, self._event_id = desk, handler, stage, batch, event_id
         self.form: Any = UNSEEN
         """The last event given: its type is the form that the handler takes."""
 
@@ -53,6 +61,8 @@ class _Handler:
 
     def _judge(self, events: Sequence[Any], event_ids: Sequence[str]) -> list[_Passed]:
         """Those that may be handled, in order. Raises `SpoolFull`; then the caller shows the whole batch again."""
+        if self._event_id is not None and not any(event_ids):
+            event_ids = [self._name(event) for event in events]
         if event_ids and len(event_ids) != len(events):
             raise ValueError(f"{len(event_ids)} event ids for {len(events)} events")
         named = [(as_bytes(event), event_id) for event, event_id in zip(events, event_ids or repeat(""), strict=False)]
@@ -64,6 +74,13 @@ class _Handler:
         if events:
             self.form = events[-1]
         return passed
+
+    def _name(self, event: Any) -> str:
+        """The event's id by the author's function; none where that fails, as on an event whose id has drifted."""
+        try:
+            return str(self._event_id(event)) if self._event_id is not None else ""
+        except Exception:  # noqa: BLE001 - whatever the author's code raises, the event is only without an id
+            return ""
 
     def _failed(self, passed: Sequence[_Passed], error: Exception) -> None:
         errors = error.errors if isinstance(error, EventsFailed) else dict.fromkeys(range(len(passed)), error)
