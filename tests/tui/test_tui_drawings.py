@@ -306,3 +306,40 @@ def test_halt_and_help_are_in_every_footer() -> None:
         text = plain_text(footer.draw(full(view), width, 1))
         assert "! Halt" in text
         assert "? Help" in text
+
+
+def showing(run: facts.RunFact) -> Model:
+    """The full picture with one run more, which is selected."""
+    model = apply(full(), messages.RunsCame(runs=(run,)))
+    return apply(model, messages.Picked(pick=messages.Pick.RUN, key=run.run_id))
+
+
+def test_spans_stand_below_those_that_caused_them() -> None:
+    """With their attributes, their notes and the end of the stack; the id of the trace is told."""
+    spans = facts.RunFact(
+        run_id="run_spans",
+        stream_id="s",
+        trace_id="abc123",
+        trace=(
+            facts.TraceFact(kind="STEP", stage="Clerk", time=NOW, seconds=1.0, span_id="1"),
+            facts.TraceFact(kind="TOOL", stage="rates", time=NOW, seconds=0.5, span_id="2", parent_id="1",
+                            attributes='{"tokens":7}', notes=("WARN: slow",)),
+            facts.TraceFact(kind="ERROR", stage="rates", time=NOW + 0.5, error="KeyError", message="XTS", span_id="2", parent_id="1",
+                            stack="in rates · raise KeyError"),
+        ),
+    )  # fmt: skip
+    text = plain_text(trace.draw(showing(spans), 100, 0))
+    for line in ("abc123", " · Clerk", " ◆  rates", '{"tokens":7}', "WARN: slow", "KeyError: XTS", "raise KeyError"):
+        assert line in text
+
+
+def test_single_events_of_a_batch_are_left_to_the_export() -> None:
+    """A stage that has an entry for the batch is one bar, however many of its events are recorded."""
+    batch = [
+        facts.TraceFact(kind="STEP", stage="Parse", time=NOW, seconds=1.0, message="30 events"),
+        *(facts.TraceFact(kind="STEP", stage="Parse", time=NOW, event_id=f"e{n}", made="{}") for n in range(20)),
+        facts.TraceFact(kind="ERROR", stage="Parse", time=NOW, event_id="e21", error="KeyError", message="gone"),
+    ]
+    found = facts.RunFact(run_id="run_batch", stream_id="s", recorded=20, trace=tuple(batch))
+    text = plain_text(trace.draw(showing(found), 100, 0))
+    assert (text.count("Parse"), "kept of 20 events" in text, "KeyError: gone" in text) == (2, True, True)
