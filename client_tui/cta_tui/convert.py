@@ -284,7 +284,7 @@ def run(found: Run) -> facts.RunFact:
                 parent_id=each.parent_span_id,
                 attributes=plain(each.attributes_json),
                 stack=" · ".join(plain(line.strip()) for line in each.stacktrace.splitlines()[-STACK_LINES:]),
-                notes=tuple(plain(_note(note)) for note in each.notes),
+                notes=tuple(plain(_note(note)) for note in each.notes if note.name != "exception"),
             )
             for each in found.trace
         ),

@@ -324,8 +324,8 @@ def test_spans_stand_below_those_that_caused_them() -> None:
             facts.TraceFact(kind="STEP", stage="Clerk", time=NOW, seconds=1.0, span_id="1"),
             facts.TraceFact(kind="TOOL", stage="rates", time=NOW, seconds=0.5, span_id="2", parent_id="1",
                             attributes='{"tokens":7}', notes=("WARN: slow",)),
-            facts.TraceFact(kind="ERROR", stage="rates", time=NOW + 0.5, error="KeyError", message="XTS", span_id="2", parent_id="1",
-                            stack="in rates · raise KeyError"),
+            facts.TraceFact(kind="ERROR", stage="rates", time=NOW + 0.5, error="KeyError", message="XTS", span_id="2",
+                            parent_id="1", stack="in rates · raise KeyError"),
         ),
     )  # fmt: skip
     text = plain_text(trace.draw(showing(spans), 100, 0))

@@ -46,7 +46,8 @@ def trace_lines(run: Run, width: int | None) -> Iterator[str]:
     if len(rows) < len(run.trace):
         kept = f"What the stages took and gave is kept of {count(run.recorded_count)} events"
         yield f"  {kept}: cta runs export {run.run_id}"
-    noted = [(entry, note) for entry in run.trace for note in entry.notes]
+    # An exception has its own entry, and its stack stands below.
+    noted = [(entry, note) for entry in run.trace for note in entry.notes if note.name != "exception"]
     if noted:
         yield section("Noted")
         for entry, note in noted:

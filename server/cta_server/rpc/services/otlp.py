@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
+import structlog
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_api
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces_api
@@ -22,6 +23,8 @@ from cta_server.rpc.face import Context, Face
 from cta_server.runtime.errors import NotFound
 from cta_server.runtime.ports import Taken
 from cta_server.runtime.traces import MOST_PIECES
+
+log = structlog.get_logger(__name__)
 
 MOST: Final = 8192
 """Spans or records of one call: what the collector's own batches hold. An SDK sends 512."""
@@ -64,6 +67,8 @@ class _Reading:
         """Keeps the pieces; what comes too late or is too much is counted."""
         taken = await self._face.runtime.traces.take(self.pieces)
         self.refused.update(REFUSED[what] for what in taken if what in REFUSED)
+        if self.message:  # not every exporter tells its user
+            log.info("telemetry refused", count=self.refused.total(), why=self.message)
 
     @property
     def message(self) -> str:
