@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import clickhouse, detectors, gate, gate_rpc, lag, loop, matchers, notify, store, workers
+from benchmarks import chaos, clickhouse, detectors, gate, gate_rpc, lag, loop, matchers, notify, store, workers
 
 PARTS = {"ways": gate.measure, "gate": gate_rpc.measure, "loop": loop.measure, "store": store.measure}
 """What runs when nothing is named."""
@@ -14,11 +14,12 @@ NAMED = {
     "matchers": matchers.measure,
     "detectors": detectors.measure,
     "workers": workers.measure,
+    "chaos": chaos.measure,
     "notify": notify.measure,
     "clickhouse": clickhouse.measure,
 }
 """What runs only when it is named: the peers are not installed everywhere, and the lag and the
-fleet want the machine for themselves."""
+fleet want the machine for themselves, and chaos takes minutes."""
 
 
 def main() -> int:
