@@ -8,12 +8,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from cta.v1 import adapter_pb2, event_service_pb2, run_pb2, source_pb2, stream_pb2
+from cta.v1 import adapter_pb2, canary_task_pb2, event_service_pb2, run_pb2, source_pb2, stream_pb2
 from cta_core.adapter.compile import check_program
 from cta_core.errors import InvalidInput
 from cta_core.stream import Policy
 from cta_server.rpc.convert import event
 from cta_server.rpc.convert.adapter import checked_program
+from cta_server.rpc.convert.offer import answers_of, offer_of
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.run import run_of
 from cta_server.rpc.convert.source import fault_of, source_of
@@ -107,3 +108,23 @@ def test_numbers_that_are_none_are_refused_like_any_other(number: float) -> None
     problems = Problems()
     problems.number("share", number, least=0, most=1)
     assert not taken(problems)
+
+
+@settings(max_examples=60)
+@given(
+    offer=messages(canary_task_pb2.CanaryOffer.DESCRIPTOR), answers=messages(canary_task_pb2.CanaryAnswers.DESCRIPTOR)
+)
+def test_any_word_of_a_worker_is_valid_or_refused(offer: Any, answers: Any) -> None:
+    """What is taken of an offer names a worker and bounds its tasks; of answers, each has an outcome and a time."""
+    problems = Problems()
+    taken_offer = offer_of(offer, problems)
+    if taken(problems):
+        assert taken_offer.stream_id
+        assert taken_offer.worker_id
+        assert taken_offer.consumer
+        assert 1 <= taken_offer.capacity <= 500
+    problems = Problems()
+    found = answers_of(answers, problems)
+    if taken(problems):
+        assert [index for index, _ in found] == [each.index for each in answers.answers]
+        assert all(0 <= answer.latency_ms < 1e7 for _, answer in found)

@@ -409,3 +409,21 @@ async def test_the_fleet_tells_who_offers(api: Api) -> None:
         await worker.say(farewell=task_api.CanaryFarewell())
         await until(worker.work[0].done)
     assert not (await api.adapters.ListWorkers(request)).workers
+
+
+async def test_a_masked_stream_shows_its_consumer_no_copies(api: Api) -> None:
+    """The consumer is asked about the held events as they came, and about no masked copy of a healthy one."""
+    stream_id = await made(api)
+    mask = stream_pb2.Stream(stream_id=stream_id)
+    mask.masks.add(path="/merchant", method=stream_pb2.MASK_METHOD_HASH)
+    update = streams.UpdateStreamRequest(stream=mask)
+    update.update_mask.paths.append("masks")
+    await api.streams.UpdateStream(update)
+    async with offering(api, stream_id, "w", capacity=500) as worker:
+        run = await canary(api, stream_id)
+        task = await worker.task()
+        assert [each.payload.data for each in task.events] == renamed(DRIFTED)
+        await worker.answer(task.lease_id, [answered(i) for i in range(DRIFTED)])
+        found = await run.end()
+    assert found.verdict == canary_pb2.VERDICT_PASS
+    assert counted(found) == {"w": DRIFTED}

@@ -43,6 +43,9 @@ STRIKES: Final = 2
 the same fifty events, are hardly one."""
 
 HALTED: Final = "the kill switch is engaged"
+NOTHING_TO_SHOW: Final = (
+    "the policy requires a canary in the consumer's own process, and there is no event that can be shown to it"
+)
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +75,11 @@ class Proving:
     ) -> AsyncGenerator[Proof]:
         """What the workers say, task by task; nothing where nobody is asked. The last proof is what counts."""
         mode = policy.canary.in_consumer
+        run, required = _Run(events), mode is InConsumer.REQUIRED
         if mode is InConsumer.OFF or not events:
+            if required:
+                yield run.proof(unproved=NOTHING_TO_SHOW)
             return
-        run = _Run(events)
-        required = mode is InConsumer.REQUIRED
         patience = min(RETURN_SECONDS, policy.canary.wait_seconds)
         while run.waiting:
             station = await self._next(adapter.stream_id, run, patience, required=required)
