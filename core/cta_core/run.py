@@ -79,9 +79,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Trace that it was made from, hexadecimal; empty where there is none."""
     origin: RunOrigin = RunOrigin.STAGES
     recorded_count: int = 0
-    """Events of which the trace holds what a stage put out; an analysis looks for such runs."""
+    """Events of which the trace holds what a stage took or gave; an analysis looks for such runs."""
 
 
 def recorded(trace: Iterable[TraceEvent]) -> int:
-    """How many events a trace holds the outputs of; all that is told without an event's id counts as one."""
-    return len({entry.event_id for entry in trace if entry.output_json})
+    """Of how many events a trace holds what a stage took or gave; all that is told without an event's id is one."""
+    return len({entry.event_id for entry in trace if entry.input_json or entry.output_json})

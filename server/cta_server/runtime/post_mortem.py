@@ -31,8 +31,10 @@ HEALTHY_RUNS: Final = 20
 """Healthy runs that are looked at whether they say that they hold outputs or not."""
 FEW: Final = 10
 """Failed events of a run below which other runs that failed in the same way join: so many are enough for an adapter."""
-KIN: Final = 50
-"""Failed runs among which such ones are sought."""
+KIN: Final = 1000
+"""Failed runs among which such ones are sought, the newest."""
+KIN_READ: Final = 50
+"""Of those that hold outputs so many are read."""
 
 
 class PostMortem:
@@ -56,9 +58,10 @@ class PostMortem:
             raise NoBaseline(run.stream_id)
         failed = list(run.trace)
         if run.recorded_count < FEW:
+            # What they show is shown by all that failed in the same way, and proved on them.
             failed += [entry for trace in await self._akin(run) for entry in trace]
         report, took = await self._analyst.primary(healthy, failed)
-        report = rerun.proved(report, await self._proof(run, report))
+        report = rerun.proved(report, await self._proof(run, failed, report))
         return await self._analyst.keep(report, took, stream_id=run.stream_id, incident_id="")
 
     async def _healthy(self, run: Run) -> list[Trace]:
@@ -84,18 +87,19 @@ class PostMortem:
         return found
 
     async def _akin(self, run: Run) -> list[Trace]:
-        """Traces of other runs that failed in the same way."""
+        """Traces of other runs of the same origin that failed in the same way."""
         archive = self._storage.archive
         heads = await self._storage.archived(archive.list_runs, stream_id=run.stream_id, failed_only=True, limit=KIN)
         others: list[Trace] = []
-        for head in heads:
-            if head.run_id != run.run_id:
-                whole = await self._storage.archived(archive.get_run, head.run_id)
-                if whole is not None:
-                    others.append(whole.trace)
+        told = [head for head in heads if head.run_id != run.run_id and head.origin is run.origin]
+        # The sort is stable: those that hold something first, the newest first among them.
+        for head in sorted(told, key=lambda head: not head.recorded_count)[:KIN_READ]:
+            whole = await self._storage.archived(archive.get_run, head.run_id)
+            if whole is not None:
+                others.append(whole.trace)
         return stages.akin(run.trace, others)
 
-    async def _proof(self, run: Run, report: Report) -> Rerun:
+    async def _proof(self, run: Run, failed: Trace, report: Report) -> Rerun:
         """The stages after the primary one again, with its output as it was and as the adapter heals it."""
         gate = await self._gates.get(run.stream_id)
         stream = gate.stream
@@ -107,7 +111,7 @@ class PostMortem:
             consumer = self._stages.stages(stream.consumer)
         except InvalidInput:
             return rerun.not_rerun("the stream has no consumer whose stages the server runs")
-        plan = rerun.plan(run.trace, report, [stage.name for stage in consumer.stages])
+        plan = rerun.plan(failed, report, [stage.name for stage in consumer.stages])
         if isinstance(plan, str) or report.program is None:
             return rerun.not_rerun(plan if isinstance(plan, str) else "the report proposes no adapter")
         healed = rerun.heal(report.program, plan.events)

@@ -19,25 +19,25 @@ from cta_server.runtime.stages.tracing import Recorded, trace
 from cta_server.runtime.storage import Storage
 
 EVENTS: Final = 20
-"""Events of one run whose inputs and outputs are kept, healthy and failed ones each. Twenty healthy runs then have the
-400 outputs that an analysis looks at, and ten failed events are enough for it."""
-BURST: Final = 20.0
-"""Runs in a row that are recorded so."""
-PER_SECOND: Final = 0.1
-"""And then one in ten seconds: 25 KB of 400-byte events through three stages, some 200 MB a day and stream at most."""
+"""Events of one run whose inputs and outputs are kept, healthy and failed ones each; ten failed ones are enough for an
+analysis."""
+BURST: Final = 400.0
+"""Events in a row that are kept so: as many as an analysis looks at."""
+PER_SECOND: Final = 2.0
+"""And then so many a second: of 400 bytes each through three stages some 200 MB a day and stream at most."""
 
 
 class Allowance:
-    """How many runs of each stream may be recorded: a burst, then a few."""
+    """Of how many events of each stream inputs and outputs may be kept: a burst, then a few."""
 
     def __init__(self) -> None:
         self._left: dict[str, tuple[float, float]] = {}
 
-    def take(self, stream_id: str, now: float) -> bool:
-        """Whether the next one may be."""
+    def take(self, stream_id: str, wanted: int, now: float) -> int:
+        """Of how many of the next ones they may be."""
         then, left = self._left.get(stream_id, (now, BURST))
         left = min(BURST, left + max(now - then, 0.0) * PER_SECOND)
-        granted = left >= 1.0
+        granted = min(wanted, int(left))
         self._left[stream_id] = (max(then, now), left - granted)  # a clock that goes back gives nothing twice
         return granted
 
@@ -68,8 +68,8 @@ class Runs:
         now, failed, stream_id = self._clock(), chain.failed, gate.stream.stream_id
         wanted = Recorded(
             inputs=inputs,
-            healthy=EVENTS if failed < len(event_ids) and self._healthy.take(stream_id, now) else 0,
-            failed=EVENTS if failed and self._failed.take(stream_id, now) else 0,
+            healthy=self._healthy.take(stream_id, min(len(event_ids) - failed, EVENTS), now),
+            failed=self._failed.take(stream_id, min(failed, EVENTS), now),
         )
         entries = trace(chain, event_ids=event_ids, time=began, recorded=wanted)
         run = _veiled(
