@@ -15,7 +15,7 @@ from wire.test_contract import OPENS_ITS_OWN
 
 @pytest.fixture
 def archive(tmp_path: Path, url: str) -> Iterator[Archive]:
-    """An empty archive, as those see it who ask for all of its history.
+    """An empty archive, as those see it who ask for all of its history."""
     store = relay(tmp_path, url, by_age=False).history
     yield store
     store.close()
