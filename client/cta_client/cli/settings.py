@@ -57,7 +57,7 @@ def duration(text: str) -> str:
     if factor is None:
         return text if text.endswith("s") else f"{text}s"
     try:
-        return f"{float(text[:-1]) * factor:g}s"
+        return f"{float(text[:-1]) * factor:f}".rstrip("0").rstrip(".") + "s"
     except ValueError:
         return text
 
