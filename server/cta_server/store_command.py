@@ -7,7 +7,7 @@ this command through the entry point group `cta.commands`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
@@ -151,7 +151,7 @@ class Teller:
         raise SystemExit(code)
 
     @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self) -> Generator[None]:
         """Tells what is raised inside a `with`, and ends."""
         try:
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from cta_server.store.check.files import check_file
@@ -17,7 +17,7 @@ __all__ = ["Health", "PartReport", "StoreReport", "at_rest", "check_store"]
 
 
 @contextlib.contextmanager
-def at_rest(folder: Path) -> Iterator[None]:
+def at_rest(folder: Path) -> Generator[None]:
     """Keeps servers off the folder for the length of a `with`. Raises `StoreLocked` when one is using it."""
     with contextlib.ExitStack() as held:
         for lock in (folder / "journal.lock", folder / "archive.lock"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,7 +43,7 @@ def log_of(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Generator[sqlite3.Connection]:
     """A connection that cannot write. A file without a log is read without making one."""
     mode = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
     conn = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True)

@@ -41,9 +41,9 @@ class PartReport(msgspec.Struct, frozen=True, kw_only=True):
     """What bringing it up to date would do, in order."""
     bytes: int = 0
     """What it takes on the disk, logs included."""
-    tables: dict[str, int] = msgspec.field(default_factory=dict)
+    tables: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     """Rows by table."""
-    facts: dict[str, str] = msgspec.field(default_factory=dict)
+    facts: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """What else is known, by name."""
     problems: tuple[str, ...] = ()
     """What is wrong with it, a sentence each."""

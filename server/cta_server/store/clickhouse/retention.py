@@ -46,7 +46,7 @@ def apply_retention(engine: Engine, retention: Retention) -> dict[str, int]:
     What has expired by then goes in the background.
     """
     now = days_of(engine)
-    changed = {}
+    changed: dict[str, int] = {}
     for table, (time, days) in retention.wanted().items():
         if now.get(table, 0) != days:
             ttl = f"MODIFY TTL {time} + INTERVAL {days:d} DAY DELETE" if days else "REMOVE TTL"

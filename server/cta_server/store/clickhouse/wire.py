@@ -16,6 +16,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -53,10 +55,8 @@ def connect(address: Address) -> Wire:
     """Connects. Raises `InvalidInput` when a library is missing, else what the client raises."""
     # What goes wrong is told by the errors: the client's own warnings would show addresses and stacks beside them.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-    try:
-        import clickhouse_connect  # noqa: F401, PLC0415 - an optional extra, 0.2 s to load
-    except ImportError:
-        raise InvalidInput.of(KEY, "needs clickhouse-connect: pip install 'cta-act[clickhouse]'") from None
+    if find_spec("clickhouse_connect") is None:
+        raise InvalidInput.of(KEY, "needs clickhouse-connect: pip install 'cta-act[clickhouse]'")
     try:
         return Remote(address) if address.folder is None else Embedded(address.folder)
     except ImportError as error:
@@ -69,13 +69,13 @@ class Embedded:
     """The engine in a folder, used by one thread at a time. Its calls have no time limit: nothing is on the way."""
 
     def __init__(self, folder: Path) -> None:
-        import clickhouse_connect  # noqa: PLC0415 - an optional extra
+        from clickhouse_connect.driver import exceptions  # noqa: PLC0415 - an optional extra, 0.2 s to load
 
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._turn = threading.Lock()
         try:
-            self._client: Any = clickhouse_connect.get_client(interface="chdb", path=str(folder))
-        except clickhouse_connect.driver.exceptions.Error as error:
+            self._client: Any = _library().get_client(interface="chdb", path=str(folder))
+        except exceptions.Error as error:
             # The engine tells the reason on standard error only.
             holder = _holder(folder / "status")
             if holder is not None:
@@ -194,10 +194,13 @@ def _holder(status: Path) -> str | None:
     return None
 
 
-async def _client(address: Address) -> Any:
-    import clickhouse_connect  # noqa: PLC0415 - an optional extra
+def _library() -> Any:
+    """The client's library, whose arguments have no types."""
+    return import_module("clickhouse_connect")
 
-    return await clickhouse_connect.get_async_client(
+
+async def _client(address: Address) -> Any:
+    return await _library().get_async_client(
         host=address.host,
         port=address.port,
         username=address.user,
