@@ -358,6 +358,8 @@ def stats(found: Stats) -> facts.StatsFact:
         halted=found.kill_switch_engaged,
         signatures=found.signature_count,
         archive=archive(found.archive),
+        webhooks=found.webhook_count,
+        webhooks_failing=found.failing_webhook_count,
     )
 
 

@@ -343,6 +343,8 @@ class StatsFact(Fact, frozen=True, kw_only=True):
     halted: bool = False
     signatures: int = 0
     archive: ArchiveFact = ArchiveFact()
+    webhooks: int = 0
+    webhooks_failing: int = 0
 
 
 class SettingFact(Fact, frozen=True, kw_only=True):

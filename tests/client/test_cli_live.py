@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -399,6 +400,8 @@ def test_webhooks_are_listed_and_tested(tmp_path: Path) -> None:
             assert row[:2] == ["pager", "OK"]
             assert row[-1] == f"http://127.0.0.1:{receiver.port}"
             assert document(run("-o", "json"))["webhooks"][0]["name"] == "pager"
+            told = CliRunner(env={"CTA_SERVER": server.address}).invoke(cta, ["system", "stats"])
+            assert re.search(r"^webhooks +1$", told.stdout, re.MULTILINE), told.output
             assert "WEBHOOK_NOT_FOUND" in run("test", "nix", code=Exit.REFUSED).stderr
             assert "say which" in run("test", code=Exit.USAGE).stderr
         assert receiver.kinds == ["ping", "ping"]

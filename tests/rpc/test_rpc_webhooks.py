@@ -142,6 +142,8 @@ async def test_a_webhook_is_listed_and_tested(tmp_path: Path) -> None:
             webhook = await listed(server.api)
             while not webhook.failure_count:
                 webhook = await listed(server.api)
+            stats = (await server.api.system.GetStats(system_service_pb2.GetStatsRequest())).stats
+            assert (stats.webhook_count, stats.failing_webhook_count) == (1, 1)
             assert (webhook.name, webhook.host) == ("pager", f"http://127.0.0.1:{receiver.port}")
             assert (webhook.state, webhook.signed) == (webhook_pb2.WEBHOOK_STATE_FAILING, True)
             assert (webhook.types, webhook.streams) == (["*"], ["pay*"])
@@ -156,6 +158,8 @@ async def test_a_webhook_is_listed_and_tested(tmp_path: Path) -> None:
             assert (answer.taken, answer.status_code, answer.error) == (True, 204, "")
             assert answer.duration.ToNanoseconds() > 0
             await until(lambda: "incident.promoted" in receiver.kinds)
+            stats = (await server.api.system.GetStats(system_service_pb2.GetStatsRequest())).stats
+            assert (stats.webhook_count, stats.failing_webhook_count) == (1, 0)
             refusal = await refused(server.api.system.TestWebhook(system_service_pb2.TestWebhookRequest(name="nix")))
             assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "WEBHOOK_NOT_FOUND")
             assert refusal.metadata == {"webhook_id": "nix"}

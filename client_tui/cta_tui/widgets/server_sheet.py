@@ -51,6 +51,10 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         lines += named(name, value, width)
     kept, style = _archive(stats.archive)
     lines += named("archive", kept, width, style=style, most=3)
+    if stats.webhooks:
+        failing = f", {stats.webhooks_failing} failing: cta system webhooks tells why" if stats.webhooks_failing else ""
+        style = "attention" if failing else ""
+        lines += named("told to", f"{stats.webhooks} webhooks{failing}", width, style=style, most=2)
     lines.append((Span(" FEATURES", "quiet strong"),))
     lines += named("", ", ".join(info.features), width, column=2)
     lines.append((Span(" CONFIGURATION IN FORCE", "quiet strong"),))

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/system_service.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/webhook.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x9d\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12#\n\x06\x63onfig\x18\x04 \x03(\x0b\x32\x13.cta.v1.ConfigEntry\x12\x11\n\tconsumers\x18\x05 \x03(\t\x12\x13\n\x0bpopulations\x18\x06 \x03(\t\"9\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\"\xff\x02\n\x05Stats\x12)\n\x06uptime\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x15\n\rhealthy_count\x18\x03 \x01(\x03\x12\x14\n\x0chealed_count\x18\x04 \x01(\x03\x12\x19\n\x11quarantined_count\x18\x05 \x01(\x03\x12\x12\n\nheld_count\x18\x06 \x01(\x03\x12\x16\n\x0eredriven_count\x18\x07 \x01(\x03\x12\x14\n\x0cstream_count\x18\x08 \x01(\x05\x12\x1b\n\x13open_incident_count\x18\t \x01(\x05\x12\x1e\n\x16waiting_incident_count\x18\n \x01(\x05\x12\x12\n\nevent_rate\x18\x0b \x01(\x01\x12\x1b\n\x13kill_switch_engaged\x18\x0c \x01(\x08\x12\x17\n\x0fsignature_count\x18\r \x01(\x05\x12%\n\x07\x61rchive\x18\x0e \x01(\x0b\x32\x14.cta.v1.ArchiveStats\"\xe8\x01\n\x0c\x41rchiveStats\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x14\n\x0cspooled_rows\x18\x03 \x01(\x03\x12\x15\n\rspooled_bytes\x18\x04 \x01(\x03\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdrained_count\x18\x06 \x01(\x03\x12\x15\n\rdropped_count\x18\x07 \x01(\x03\x12\x17\n\x0fset_aside_count\x18\x08 \x01(\x03\x12\x12\n\nlast_error\x18\t \x01(\t\"\x11\n\x0fGetStatsRequest\"0\n\x10GetStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\"@\n\x11WatchStatsRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"c\n\x12WatchStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"(\n\x15SetKillSwitchResponse\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\"\xb3\x01\n\rDecisionEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x11\n\tstream_id\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x12\n\nadapter_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"P\n\x14ListDecisionsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListDecisionsResponse\x12(\n\tdecisions\x18\x01 \x03(\x0b\x32\x15.cta.v1.DecisionEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Webhook\"\"\n\x12TestWebhookRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"u\n\x13TestWebhookResponse\x12\r\n\x05taken\x18\x01 \x01(\x08\x12\x13\n\x0bstatus_code\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration2\x92\x04\n\rSystemService\x12L\n\rGetServerInfo\x12\x1c.cta.v1.GetServerInfoRequest\x1a\x1d.cta.v1.GetServerInfoResponse\x12=\n\x08GetStats\x12\x17.cta.v1.GetStatsRequest\x1a\x18.cta.v1.GetStatsResponse\x12\x45\n\nWatchStats\x12\x19.cta.v1.WatchStatsRequest\x1a\x1a.cta.v1.WatchStatsResponse0\x01\x12L\n\rSetKillSwitch\x12\x1c.cta.v1.SetKillSwitchRequest\x1a\x1d.cta.v1.SetKillSwitchResponse\x12L\n\rListDecisions\x12\x1c.cta.v1.ListDecisionsRequest\x1a\x1d.cta.v1.ListDecisionsResponse\x12I\n\x0cListWebhooks\x12\x1b.cta.v1.ListWebhooksRequest\x1a\x1c.cta.v1.ListWebhooksResponse\x12\x46\n\x0bTestWebhook\x12\x1a.cta.v1.TestWebhookRequest\x1a\x1b.cta.v1.TestWebhookResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ta/v1/system_service.proto\x12\x06\x63ta.v1\x1a\x14\x63ta/v1/webhook.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x9d\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12#\n\x06\x63onfig\x18\x04 \x03(\x0b\x32\x13.cta.v1.ConfigEntry\x12\x11\n\tconsumers\x18\x05 \x03(\t\x12\x13\n\x0bpopulations\x18\x06 \x03(\t\"9\n\x0b\x43onfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\"\xb5\x03\n\x05Stats\x12)\n\x06uptime\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x15\n\rhealthy_count\x18\x03 \x01(\x03\x12\x14\n\x0chealed_count\x18\x04 \x01(\x03\x12\x19\n\x11quarantined_count\x18\x05 \x01(\x03\x12\x12\n\nheld_count\x18\x06 \x01(\x03\x12\x16\n\x0eredriven_count\x18\x07 \x01(\x03\x12\x14\n\x0cstream_count\x18\x08 \x01(\x05\x12\x1b\n\x13open_incident_count\x18\t \x01(\x05\x12\x1e\n\x16waiting_incident_count\x18\n \x01(\x05\x12\x12\n\nevent_rate\x18\x0b \x01(\x01\x12\x1b\n\x13kill_switch_engaged\x18\x0c \x01(\x08\x12\x17\n\x0fsignature_count\x18\r \x01(\x05\x12%\n\x07\x61rchive\x18\x0e \x01(\x0b\x32\x14.cta.v1.ArchiveStats\x12\x15\n\rwebhook_count\x18\x0f \x01(\x05\x12\x1d\n\x15\x66\x61iling_webhook_count\x18\x10 \x01(\x05\"\xe8\x01\n\x0c\x41rchiveStats\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x14\n\x0cspooled_rows\x18\x03 \x01(\x03\x12\x15\n\rspooled_bytes\x18\x04 \x01(\x03\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdrained_count\x18\x06 \x01(\x03\x12\x15\n\rdropped_count\x18\x07 \x01(\x03\x12\x17\n\x0fset_aside_count\x18\x08 \x01(\x03\x12\x12\n\nlast_error\x18\t \x01(\t\"\x11\n\x0fGetStatsRequest\"0\n\x10GetStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\"@\n\x11WatchStatsRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"c\n\x12WatchStatsResponse\x12\x1c\n\x05stats\x18\x01 \x01(\x0b\x32\r.cta.v1.Stats\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x14SetKillSwitchRequest\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"(\n\x15SetKillSwitchResponse\x12\x0f\n\x07\x65ngaged\x18\x01 \x01(\x08\"\xb3\x01\n\rDecisionEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x11\n\tstream_id\x18\x05 \x01(\t\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x12\n\nadapter_id\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"P\n\x14ListDecisionsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListDecisionsResponse\x12(\n\tdecisions\x18\x01 \x03(\x0b\x32\x15.cta.v1.DecisionEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.cta.v1.Webhook\"\"\n\x12TestWebhookRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"u\n\x13TestWebhookResponse\x12\r\n\x05taken\x18\x01 \x01(\x08\x12\x13\n\x0bstatus_code\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration2\x92\x04\n\rSystemService\x12L\n\rGetServerInfo\x12\x1c.cta.v1.GetServerInfoRequest\x1a\x1d.cta.v1.GetServerInfoResponse\x12=\n\x08GetStats\x12\x17.cta.v1.GetStatsRequest\x1a\x18.cta.v1.GetStatsResponse\x12\x45\n\nWatchStats\x12\x19.cta.v1.WatchStatsRequest\x1a\x1a.cta.v1.WatchStatsResponse0\x01\x12L\n\rSetKillSwitch\x12\x1c.cta.v1.SetKillSwitchRequest\x1a\x1d.cta.v1.SetKillSwitchResponse\x12L\n\rListDecisions\x12\x1c.cta.v1.ListDecisionsRequest\x1a\x1d.cta.v1.ListDecisionsResponse\x12I\n\x0cListWebhooks\x12\x1b.cta.v1.ListWebhooksRequest\x1a\x1c.cta.v1.ListWebhooksResponse\x12\x46\n\x0bTestWebhook\x12\x1a.cta.v1.TestWebhookRequest\x1a\x1b.cta.v1.TestWebhookResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,35 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGENTRY']._serialized_start=310
   _globals['_CONFIGENTRY']._serialized_end=367
   _globals['_STATS']._serialized_start=370
-  _globals['_STATS']._serialized_end=753
-  _globals['_ARCHIVESTATS']._serialized_start=756
-  _globals['_ARCHIVESTATS']._serialized_end=988
-  _globals['_GETSTATSREQUEST']._serialized_start=990
-  _globals['_GETSTATSREQUEST']._serialized_end=1007
-  _globals['_GETSTATSRESPONSE']._serialized_start=1009
-  _globals['_GETSTATSRESPONSE']._serialized_end=1057
-  _globals['_WATCHSTATSREQUEST']._serialized_start=1059
-  _globals['_WATCHSTATSREQUEST']._serialized_end=1123
-  _globals['_WATCHSTATSRESPONSE']._serialized_start=1125
-  _globals['_WATCHSTATSRESPONSE']._serialized_end=1224
-  _globals['_SETKILLSWITCHREQUEST']._serialized_start=1226
-  _globals['_SETKILLSWITCHREQUEST']._serialized_end=1297
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=1299
-  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=1339
-  _globals['_DECISIONENTRY']._serialized_start=1342
-  _globals['_DECISIONENTRY']._serialized_end=1521
-  _globals['_LISTDECISIONSREQUEST']._serialized_start=1523
-  _globals['_LISTDECISIONSREQUEST']._serialized_end=1603
-  _globals['_LISTDECISIONSRESPONSE']._serialized_start=1605
-  _globals['_LISTDECISIONSRESPONSE']._serialized_end=1695
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=1697
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=1718
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=1720
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1777
-  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1779
-  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1813
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1815
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1932
-  _globals['_SYSTEMSERVICE']._serialized_start=1935
-  _globals['_SYSTEMSERVICE']._serialized_end=2465
+  _globals['_STATS']._serialized_end=807
+  _globals['_ARCHIVESTATS']._serialized_start=810
+  _globals['_ARCHIVESTATS']._serialized_end=1042
+  _globals['_GETSTATSREQUEST']._serialized_start=1044
+  _globals['_GETSTATSREQUEST']._serialized_end=1061
+  _globals['_GETSTATSRESPONSE']._serialized_start=1063
+  _globals['_GETSTATSRESPONSE']._serialized_end=1111
+  _globals['_WATCHSTATSREQUEST']._serialized_start=1113
+  _globals['_WATCHSTATSREQUEST']._serialized_end=1177
+  _globals['_WATCHSTATSRESPONSE']._serialized_start=1179
+  _globals['_WATCHSTATSRESPONSE']._serialized_end=1278
+  _globals['_SETKILLSWITCHREQUEST']._serialized_start=1280
+  _globals['_SETKILLSWITCHREQUEST']._serialized_end=1351
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_start=1353
+  _globals['_SETKILLSWITCHRESPONSE']._serialized_end=1393
+  _globals['_DECISIONENTRY']._serialized_start=1396
+  _globals['_DECISIONENTRY']._serialized_end=1575
+  _globals['_LISTDECISIONSREQUEST']._serialized_start=1577
+  _globals['_LISTDECISIONSREQUEST']._serialized_end=1657
+  _globals['_LISTDECISIONSRESPONSE']._serialized_start=1659
+  _globals['_LISTDECISIONSRESPONSE']._serialized_end=1749
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=1751
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=1772
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=1774
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1831
+  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1833
+  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1867
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1869
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1986
+  _globals['_SYSTEMSERVICE']._serialized_start=1989
+  _globals['_SYSTEMSERVICE']._serialized_end=2519
 # @@protoc_insertion_point(module_scope)

@@ -140,6 +140,8 @@ class Stats(_message.Message):
     KILL_SWITCH_ENGAGED_FIELD_NUMBER: _builtins.int
     SIGNATURE_COUNT_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
+    WEBHOOK_COUNT_FIELD_NUMBER: _builtins.int
+    FAILING_WEBHOOK_COUNT_FIELD_NUMBER: _builtins.int
     event_count: _builtins.int
     """Events through all gates."""
     healthy_count: _builtins.int
@@ -164,6 +166,10 @@ class Stats(_message.Message):
     """The kill switch is engaged."""
     signature_count: _builtins.int
     """Signatures that can be found again."""
+    webhook_count: _builtins.int
+    """Webhooks of the configuration."""
+    failing_webhook_count: _builtins.int
+    """Of those: whose last event was not taken, or which are gone; ListWebhooks tells more."""
     @_builtins.property
     def uptime(self) -> _duration_pb2.Duration:
         """How long the server runs."""
@@ -189,10 +195,12 @@ class Stats(_message.Message):
         kill_switch_engaged: _builtins.bool = ...,
         signature_count: _builtins.int = ...,
         archive: Global___ArchiveStats | None = ...,
+        webhook_count: _builtins.int = ...,
+        failing_webhook_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "event_count", b"event_count", "event_rate", b"event_rate", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "kill_switch_engaged", b"kill_switch_engaged", "open_incident_count", b"open_incident_count", "quarantined_count", b"quarantined_count", "redriven_count", b"redriven_count", "signature_count", b"signature_count", "stream_count", b"stream_count", "uptime", b"uptime", "waiting_incident_count", b"waiting_incident_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "event_count", b"event_count", "event_rate", b"event_rate", "failing_webhook_count", b"failing_webhook_count", "healed_count", b"healed_count", "healthy_count", b"healthy_count", "held_count", b"held_count", "kill_switch_engaged", b"kill_switch_engaged", "open_incident_count", b"open_incident_count", "quarantined_count", b"quarantined_count", "redriven_count", b"redriven_count", "signature_count", b"signature_count", "stream_count", b"stream_count", "uptime", b"uptime", "waiting_incident_count", b"waiting_incident_count", "webhook_count", b"webhook_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,9 +36,9 @@ from cta_server.runtime.post_mortem import PostMortem
 from cta_server.runtime.progress import Progress
 from cta_server.runtime.proving import Proving
 from cta_server.runtime.redriver import Redriver
-from cta_server.runtime.runs import Runs
 from cta_server.runtime.remasking import Remasker
 from cta_server.runtime.retention import Janitor
+from cta_server.runtime.runs import Runs
 from cta_server.runtime.samples import Samples
 from cta_server.runtime.silent import SilentWatch
 from cta_server.runtime.sources.controller import SourceController
@@ -227,6 +227,7 @@ class Runtime:
         self.streams.on_deleted = self._deleted
         self.streams.feeds = self.sources.feeds
         self.system.redriver = self.redriver
+        self.system.webhooks = self.webhooks
 
     async def start(self) -> None:
         """Recovers and starts everything; serving may begin when it returns."""

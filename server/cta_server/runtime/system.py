@@ -11,6 +11,7 @@ from cta_core.incident import WAITING
 from cta_core.memory import DecisionEntry
 from cta_server.runtime.detector import Detector
 from cta_server.runtime.gates import Gates
+from cta_server.runtime.notify.webhooks import Webhooks
 from cta_server.runtime.ports import SpoolNow
 from cta_server.runtime.redriver import Redriver
 from cta_server.runtime.storage import Storage
@@ -38,6 +39,8 @@ class StatsNow(msgspec.Struct, frozen=True, kw_only=True):
     kill_switch_engaged: bool
     signature_count: int
     archive: SpoolNow
+    webhook_count: int
+    failing_webhook_count: int
 
 
 class System:
@@ -51,6 +54,8 @@ class System:
         self._marks: list[tuple[float, int]] = []
         self.redriver: Redriver | None = None
         """Set by the runtime; counts what was redriven."""
+        self.webhooks: Webhooks | None = None
+        """Set by the runtime; counts who is told, and whom nobody reaches."""
 
     async def load(self) -> None:
         """Reads the kill switch as it was left."""
@@ -96,6 +101,8 @@ class System:
             kill_switch_engaged=self.halted,
             signature_count=signatures,
             archive=await self._storage.spool(),
+            webhook_count=self.webhooks.count if self.webhooks else 0,
+            failing_webhook_count=self.webhooks.failing_count if self.webhooks else 0,
         )
 
     def _rate(self, now: float, events: int) -> float:

@@ -169,6 +169,14 @@ def _archive(found: ArchiveStats) -> str:
     return "; ".join(parts)
 
 
+def _webhooks(found: Stats) -> str:
+    """How many there are, and how many of them nobody reaches; nothing where there are none."""
+    if not found.webhook_count:
+        return ""
+    failing = f", {count(found.failing_webhook_count)} FAILING" if found.failing_webhook_count else ""
+    return f"{count(found.webhook_count)}{failing}"
+
+
 def _lines(found: Stats, session: Session) -> list[str]:
     switch = "ENGAGED: nothing is promoted or redriven" if found.kill_switch_engaged else "released"
     return list(
@@ -187,6 +195,7 @@ def _lines(found: Stats, session: Session) -> list[str]:
                 ),
                 ("signatures", count(found.signature_count)),
                 ("archive", _archive(found.archive)),
+                ("webhooks", _webhooks(found)),
                 ("kill switch", switch),
             ),
             session.out.width,

@@ -98,6 +98,13 @@ class Webhook:
         self._wake = asyncio.Event()
         self._moving = asyncio.Lock()
 
+    @property
+    def state(self) -> WebhookState:
+        """How it is."""
+        if self._place.gone:
+            return WebhookState.GONE
+        return WebhookState.FAILING if self._failures else WebhookState.OK
+
     async def run(self) -> None:
         """Sends until it is cancelled."""
         while True:
@@ -130,7 +137,7 @@ class Webhook:
         return WebhookStanding(
             name=settings.name,
             host=settings.host,
-            state=WebhookState.GONE if place.gone else WebhookState.FAILING if self._failures else WebhookState.OK,
+            state=self.state,
             signed=bool(self._keys),
             types=settings.types,
             streams=settings.streams,

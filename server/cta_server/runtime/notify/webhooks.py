@@ -16,7 +16,7 @@ from cta_server.runtime.ids import Ids
 from cta_server.runtime.notify.answer import Answer
 from cta_server.runtime.notify.cloudevent import Describe, cloud_event, ping
 from cta_server.runtime.notify.post import HttpPost, load_library
-from cta_server.runtime.notify.webhook import Webhook, WebhookStanding
+from cta_server.runtime.notify.webhook import Webhook, WebhookStanding, WebhookState
 from cta_server.runtime.storage import Storage
 from cta_server.runtime.tasks import Tasks
 
@@ -77,6 +77,16 @@ class Webhooks:
         """Stops sending; what was not taken is sent after the next start."""
         await self._tasks.close()
         await self._post.close()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._webhooks)
+
+    @property
+    def failing_count(self) -> int:
+        """How many of them are not OK."""
+        return sum(webhook.state is not WebhookState.OK for webhook in self._webhooks.values())
 
     async def standings(self) -> list[WebhookStanding]:
         """Every webhook as it is now, in the order of the configuration."""
