@@ -3,20 +3,19 @@
     python -m benchmarks.memory [--signatures N] [--events N] [--parts analysis,search,archive]
 
 Analysis: generated incidents on streams of many domains, analysed first, then from their own signature, then from those
-of other streams; look-alikes whose right fix is another. Search: the nearest three of N signatures. Archive: events
-written in batches of 500 to ten streams, and the last 10,000 of one of them read back, as a canary does.
+of other streams; look-alikes whose right fix is another; signatures that do not belong. Search: the nearest three of N
+signatures. Archive: events written in batches of 500 to ten streams, and the last 10,000 of one of them read back, as a
+canary does.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import TypeVar
 
 import msgspec
@@ -24,27 +23,15 @@ import numpy as np
 
 from benchmarks.figures import Figure, spread
 from benchmarks.orders import drifted
+from benchmarks.recognition import recognition
 from cta_core.adapter.program import Program
 from cta_core.adapter.steps import Rename
-from cta_core.diagnosis import Method, diagnose
 from cta_core.memory import SignatureRecord
 from cta_core.signature import DIMENSIONS
 from cta_server.runtime.ports import Archive, RecordedEvent
 from cta_server.store import open_archive
 from cta_server.store.clickhouse import open_clickhouse
 from cta_server.store.clickhouse.signatures import COLUMNS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from driftgen.cases import Outcome
-from driftgen.likes import Side, like_case, look_alike, remembered
-from driftgen.populations import DOMAINS
-
-LIBRARY = range(1_000_000, 1_000_160)
-TWINS = range(1_500_000, 1_500_030)
-LIKES = range(2_000_000, 2_000_200)
-LOOK_ALIKES = range(3_000_000, 3_000_200)
-"""Seeds that no test uses and nobody looked at when the rules were made."""
 
 ENGINES: dict[str, Callable[[Path], Archive]] = {
     "SQLite": lambda folder: open_archive(folder / "archive.db"),
@@ -55,50 +42,6 @@ T = TypeVar("T")
 BATCH = 500
 WINDOW = 10_000
 STREAMS = 10
-
-
-def analysis() -> Iterator[Figure]:
-    """First, repeat by fingerprint, repeat by likeness, and look-alikes."""
-    memory = remembered(LIBRARY, twins=TWINS)
-    first: list[float] = []
-    same: list[float] = []
-    like: list[float] = []
-    of_like: list[float] = []
-    outcomes: list[Outcome] = []
-    for seed in LIKES:
-        case = like_case(seed, random.Random(seed).choice(list(DOMAINS)))
-        if case is None:
-            continue
-        side = Side.of(case)
-        side.diagnose()  # the baseline is read once, for all three
-        look = side.look()
-        took, report = timed(side.diagnose)
-        if report.program is not None and side.outcome(report) is Outcome.HEALED:
-            program = report.program
-            first.append(took)
-            same.append(timed(lambda: diagnose(side.baseline, side.case.drifted, side.contract, hints=(program,)))[0])  # noqa: B023 - called at once
-        bound = memory.alike(look)
-        again, found = timed(lambda: side.diagnose(bound))  # noqa: B023 - called at once
-        outcomes.append(side.outcome(found))
-        if found.method is Method.SIGNATURE:
-            like.append(again)
-            of_like.append(took)
-    wrong = by_memory = 0
-    for seed in LOOK_ALIKES:
-        side = Side.of(look_alike(seed))
-        for program in memory.alike(side.look()):
-            report = side.recall(program)
-            by_memory += report is not None
-            wrong += report is not None and side.outcome(report) is Outcome.UNSAFE
-    healed, count = outcomes.count(Outcome.HEALED), len(outcomes)
-    yield Figure("analysis of a first incident, ms", spread(first))
-    yield Figure("of its repeat, by fingerprint, ms", spread(same))
-    yield Figure("of a like one on another stream, by likeness, ms", spread(like))
-    yield Figure("first : repeat by fingerprint", ratio(first, same), ">= 8")
-    yield Figure("first : repeat by likeness", ratio(of_like, like), ">= 8")
-    yield Figure("like incidents healed rightly", f"{healed} of {count}, {len(like)} of them from memory", ">= 95 %")
-    yield Figure("like incidents healed wrongly", str(outcomes.count(Outcome.UNSAFE)), "0")
-    yield Figure(f"wrong heals from memory on {len(LOOK_ALIKES)} look-alikes", f"{wrong} (of {by_memory} heals)", "0")
 
 
 def search(signatures: int) -> Iterator[Figure]:
@@ -172,11 +115,6 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     return (time.perf_counter() - begun) * 1000, found
 
 
-def ratio(first: list[float], repeat: list[float]) -> str:
-    """Median of the ratios, pair by pair."""
-    return f"{median(a / b for a, b in zip(first, repeat, strict=True)):.1f}"
-
-
 def main() -> int:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -186,7 +124,7 @@ def main() -> int:
     given = parser.parse_args()
     parts = given.parts.split(",")
     if "analysis" in parts:
-        show(analysis())
+        show(recognition())
     if "search" in parts:
         show(search(given.signatures))
     if "archive" in parts:

@@ -2,15 +2,15 @@
 everything.
 
 An adapter that healed an alike incident is run on the events. It is taken only if every event it changes satisfies the
-contract, the whole looks healthy, each field it wrote fits that field's healthy values without a conflict, numbers that
-followed exactly from others still do, and no neighbour objects. Nothing is searched, and of the fields that it did not
-write only those are read that could object.
+contract, nothing is left that would ask for a person, each field it changed was wrong before and fits its healthy
+values without a conflict, numbers that followed exactly from others still do, and no neighbour objects. Nothing is
+searched, and fields that have nothing to do with what it wrote are only screened.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -28,13 +28,15 @@ from cta_core.diagnosis.proof import prove
 from cta_core.diagnosis.recalled import report_of
 from cta_core.diagnosis.relations import Anchor, Relations
 from cta_core.diagnosis.report import Report, Severity
+from cta_core.diagnosis.screen import suspects
 from cta_core.diagnosis.sums import broken_rule, rules_about
 from cta_core.diagnosis.symptoms import findings
-from cta_core.diagnosis.table import Table
+from cta_core.diagnosis.table import Column, Table
 from cta_core.diagnosis.ties import ties_of
 from cta_core.diagnosis.verify import Trial, try_out
 from cta_core.diagnosis.views import View, kolmogorov, kolmogorov_noise
 from cta_core.errors import InvalidProgram
+from cta_core.event import encode
 from cta_core.path import key_of, parse
 
 LEAST_FIT = 0.4
@@ -138,7 +140,7 @@ def _judged(program: Program, healthy: Baseline, sample: Sample, *, bound: bool)
     ]
     if len(healed) < min(LEAST_EVENTS, len(sample.events)) or trial.held > MAX_HELD * len(sample.events):
         return None
-    compared = _explained(program, trial, healed, healthy, sample, strict=bound)
+    compared = _explained(program, trial, changed, healed, healthy, sample, strict=bound)
     if compared is None:
         return None
     if bound:
@@ -162,6 +164,7 @@ def _promising(adapter: CompiledAdapter, sample: Sample) -> bool:
 def _explained(
     program: Program,
     trial: Trial,
+    changed: Sequence[dict[str, Any]],
     healed: Sequence[dict[str, Any]],
     healthy: Baseline,
     sample: Sample,
@@ -175,42 +178,73 @@ def _explained(
     before = healthy.table
     written = {path for step in program.steps for path in step.writes()}
     compared = [path for path in before.columns if any(is_below(path, above) for above in written)]
-    rules = rules_about(before, set(compared))
-    ties = {path: ties_of(before, path) for path in compared}
-    keys = set(_heads((*written, *(path for path, _ in sample.broken))))
-    near = _heads((*(tie for tied in ties.values() for tie in tied), *(part for rule in rules for part in rule.parts)))
-    whole = Table([event for event in trial.healed if event is not None], frozenset((*keys, *near)))
-    for finding in findings(before, whole, sample.promises, only=keys):
-        mine = any(is_below(finding.path, path) for path in written)
-        if finding.severity is Severity.BREAK or (finding.severity is Severity.SILENT and (finding.doubt or mine)):
-            return None
-    part = whole if len(healed) == whole.count else Table(healed, frozenset((*keys, *near)))
-    if any(broken_rule(rule, part) is not None for rule in rules):
+    heads = frozenset(_heads([*before.columns, *written]))
+    whole = Table([event for event in trial.healed if event is not None], heads)
+    if not _all_is_well(written, before, whole, sample):
+        return None
+    part = whole if len(healed) == whole.count else Table(healed, heads)
+    if not _was_needed(compared, before, Table(changed, frozenset(_heads(compared))), part, sample):
+        return None
+    if any(broken_rule(rule, part) is not None for rule in rules_about(before, set(compared))):
         return None
     compared = [path for path in compared if path in part.columns]
-    fits = all(_fits(path, before, part, ties[path], strict=strict) for path in compared)
-    return compared if fits else None
+    return compared if all(_fits(path, before, part, strict=strict) for path in compared) else None
 
 
-def _heads(paths: Sequence[str]) -> Iterator[str]:
+def _all_is_well(written: AbstractSet[str], healthy: Table, healed: Table, sample: Sample) -> bool:
+    """Is nothing left that would ask for a person, in the fields that were written and in all the others?"""
+    doubtful = suspects(healthy, healed, sample.promises)
+    if not doubtful:
+        return True
+    for finding in findings(healthy, healed, sample.promises, only=set(_heads(doubtful))):
+        mine = any(is_below(finding.path, path) for path in written)
+        if finding.severity is Severity.BREAK or (finding.severity is Severity.SILENT and (finding.doubt or mine)):
+            return False
+    return True
+
+
+def _was_needed(compared: Sequence[str], healthy: Table, changed: Table, healed: Table, sample: Sample) -> bool:
+    """Was something wrong, and with every field whose values the adapter changed? One that was well is not to be
+    touched.
+    """
+    broken = {path for path, _ in sample.broken}
+    touched = [
+        path
+        for path in compared
+        if path not in broken
+        and (column := changed.columns.get(path)) is not None
+        and ((now := healed.columns.get(path)) is None or not _equal(column, now))
+    ]
+    if broken and not touched:
+        return True
+    found = findings(healthy, changed, sample.promises, only=set(_heads(compared)))
+    wrong = {one.path for one in found if one.severity is not Severity.NOTICE}
+    return wrong.issuperset(touched) and (bool(broken) or not wrong.isdisjoint(compared))
+
+
+def _equal(one: Column, two: Column) -> bool:
+    """Do two columns hold the same JSON? 1 and 1.0 are equal to Python only."""
+    return one.rows == two.rows and one.values == two.values and encode(one.values) == encode(two.values)
+
+
+def _heads(paths: Iterable[str]) -> Iterator[str]:
     """The event's own keys above these paths."""
     return (key_of(parts[0]) for path in paths if (parts := parse(path)))
 
 
-def _fits(path: str, healthy: Table, healed: Table, ties: AbstractSet[str], *, strict: bool) -> bool:
+def _fits(path: str, healthy: Table, healed: Table, *, strict: bool) -> bool:
     """Do the healed values of a field belong to it, and does no neighbour object?"""
     view, given = View.of(healthy.columns[path]), View.of(healed.columns[path])
     result = fit(view, given)
     if result.conflicts or (view.solid and result.score < LEAST_FIT) or (strict and _shifted(view, given)):
         return False
-    if not ties:
-        return True
+    ties = ties_of(healthy, path)
     anchors = [
         Anchor(other, View.of(healthy.columns[other]), View.of(healed.columns[other]))
         for other in healthy.columns
         if other in ties and other in healed.columns
     ]
-    return not Relations(anchors, healthy.count, healed.count).ask(view, given).conflicts
+    return not anchors or not Relations(anchors, healthy.count, healed.count).ask(view, given).conflicts
 
 
 def _shifted(view: View, given: View) -> bool:

@@ -21,6 +21,7 @@ MAX_MEMBERS = 64
 
 
 _ABSENT: Json = object()
+_UNEVEN = frozenset({object, dict, list})
 
 
 def escape(key: str) -> str:
@@ -115,21 +116,28 @@ class Table:
             return
         self.nodes[""] = Node("")
         self.nodes[""].objects = self.count
+        everyone = list(range(self.count))
         for key in keys:
             path = f"/{escape(key)}"
             column = Column(path)
-            for index, event in enumerate(self.events):
-                value = event.get(key, _ABSENT)
-                if type(value) is dict or type(value) is list:
-                    self._add(index, value, path)
-                    if value:
-                        continue
-                elif value is _ABSENT:
-                    continue
-                column.rows.append(index)
-                column.values.append(value)
+            column.rows, column.values = everyone, [event.get(key, _ABSENT) for event in self.events]
+            if not _UNEVEN.isdisjoint(map(type, column.values)):
+                self._add_inner(path, column)
             if column.rows and len(self.columns) < MAX_COLUMNS:
                 self.columns[path] = column
+
+    def _add_inner(self, path: str, column: Column) -> None:
+        """Takes what is absent, objects and arrays out of a column, and reads what is in those."""
+        values, column.rows, column.values = column.values, [], []
+        for index, value in enumerate(values):
+            if type(value) is dict or type(value) is list:
+                self._add(index, value, path)
+                if value:
+                    continue
+            elif value is _ABSENT:
+                continue
+            column.rows.append(index)
+            column.values.append(value)
 
     def _add(self, index: int, event: Json, above: str = "") -> None:
         columns, nodes = self.columns, self.nodes

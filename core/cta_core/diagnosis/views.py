@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -31,22 +32,27 @@ LABEL_LIMIT = 48
 not."""
 
 
+_TYPES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}
+
+
 def json_type(value: object) -> str:
     """The JSON type of a value, integers apart from other numbers."""
-    kind = type(value)
-    if kind is str:
-        return "string"
-    if kind is bool:
-        return "boolean"
-    if kind is int:
-        return "integer"
-    if kind is float:
-        return "number"
-    if value is None:
-        return "null"
-    if kind is dict:
-        return "object"
-    return "array" if kind is list else "refused"
+    return _TYPES.get(type(value), "refused")
+
+
+PLAIN_PLACES: Final = 6
+"""Decimal places up to which many numbers are told at once; more of them are read off the numbers' texts."""
+
+PLAIN_SIZE: Final = 1e8
+"""Numbers from which six places more are beyond the 15 digits that a double surely keeps."""
 
 
 def decimals_of(value: float) -> int:
@@ -86,7 +92,10 @@ class View:
     @cached_property
     def types(self) -> Counter[str]:
         """Values by JSON type, nulls among them."""
-        return Counter(map(json_type, self.values))
+        found: Counter[str] = Counter()
+        for kind, count in Counter(map(type, self.values)).items():
+            found[_TYPES.get(kind, "refused")] += count
+        return found
 
     @cached_property
     def total(self) -> int:
@@ -156,8 +165,8 @@ class View:
     @cached_property
     def counts(self) -> Counter[tuple[str, Any]]:
         """How often each scalar occurs; keyed by (type, value), so that 1, true and "1" stay apart."""
-        if self.kind == "number":
-            return Counter(("number", value) for value in self.solid)
+        if self.kind in ("number", "string", "boolean"):
+            return Counter(zip(repeat(self.kind), self.solid))
         return Counter(
             ("number" if type(v) is int or type(v) is float else json_type(v), v)
             for v in self.solid
@@ -205,11 +214,18 @@ class View:
     @cached_property
     def decimals(self) -> Counter[int]:
         """Numbers by their decimal places."""
-        return Counter(
-            decimals_of(float(v))
-            for v in self.solid
-            if (type(v) is int and abs(v) < 1e300) or (type(v) is float and np.isfinite(v))
-        )
+        left = self.numbers[np.abs(self.numbers) < 1e300]
+        found: Counter[int] = Counter()
+        for places in range(PLAIN_PLACES + 1):
+            if not len(left):
+                return found
+            # What comes back from so many places is written with them, where doubles can tell the places apart at all.
+            same = (np.round(left, places) == left) & ((np.abs(left) < PLAIN_SIZE) | (left == np.trunc(left)))
+            if same.any():
+                found[places] = int(np.count_nonzero(same))
+                left = left[~same]
+        found.update(decimals_of(value) for value in left.tolist())
+        return found
 
     @cached_property
     def most_decimals(self) -> int:
