@@ -9,7 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ STOP_SECONDS: Final = 10.0
 class ClickHouseFront:
     """A front that serves."""
 
-    def __init__(self, folder: Path, *, login: str = "", tls: tuple[Path, Path] | None = None, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, login: str = "", tls: Sequence[Path] | None = None, port: int = 0) -> None:
         self.folder, self.login, self.tls, self.port = folder, login, tls, port
         self._process: subprocess.Popen[str] | None = None
         self.start()
@@ -121,10 +121,10 @@ class ClickHouseFront:
 
 
 @contextlib.contextmanager
-def clickhouse_front(
-    folder: Path, *, login: str = "", tls: tuple[Path, Path] | None = None
-) -> Iterator[ClickHouseFront]:
-    """A front for the length of a `with`, with its data in `folder`. `login` is USER:PASSWORD, `tls` the PEM files."""
+def clickhouse_front(folder: Path, *, login: str = "", tls: Sequence[Path] | None = None) -> Iterator[ClickHouseFront]:
+    """A front for the length of a `with`, with its data in `folder`. `login` is USER:PASSWORD, `tls` the PEM files: its
+    certificate, the key, and the authorities of the clients' certificates, if they need one.
+    """
     front = ClickHouseFront(folder, login=login, tls=tls)
     try:
         yield front

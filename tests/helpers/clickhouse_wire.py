@@ -287,12 +287,15 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--login", default="", help="USER:PASSWORD that every request must bring")
-    options.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    options.add_argument("--tls", nargs="+", metavar="FILE", help="certificate, key, and authorities of the clients")
     given = options.parse_args()
     tls = None
     if given.tls:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(*given.tls)
+        tls.load_cert_chain(*given.tls[:2])
+        for authorities in given.tls[2:]:
+            tls.load_verify_locations(authorities)
+            tls.verify_mode = ssl.CERT_REQUIRED
     engine, faults = Engine(given.folder), Faults()
 
     def listen(port: int) -> Front:

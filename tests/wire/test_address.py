@@ -25,8 +25,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other.cert_pem.write_to_path(str(folder / "other.pem"))
     shown = authority.issue_cert("127.0.0.1", "localhost")
     shown.private_key_pem.write_to_path(str(folder / "key.pem"))
-    for index, blob in enumerate(shown.cert_chain_pems):
-        blob.write_to_path(str(folder / "cert.pem"), append=index > 0)
+    shown.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    mine = authority.issue_cert("me@example.org")
+    mine.private_key_pem.write_to_path(str(folder / "my-key.pem"))
+    mine.cert_chain_pems[0].write_to_path(str(folder / "mine.pem"))
     return folder
 
 
@@ -61,6 +63,19 @@ def test_a_certificate_that_is_not_trusted_is_refused(
 def test_any_certificate_may_be_trusted_by_order(guarded: ClickHouseFront) -> None:
     """`verify=false` takes the certificate as it is."""
     open_clickhouse(guarded.url(verify="false")).close()
+
+
+def test_a_server_that_asks_for_a_certificate_is_shown_one(files: Path, tmp_path: Path) -> None:
+    """With certificate and key the archive is opened; without them the server refuses the connection."""
+    trusted = {"ca_cert": str(files / "ca.pem")}
+    with clickhouse_front(tmp_path / "data", tls=(files / "cert.pem", files / "key.pem", files / "ca.pem")) as front:
+        url = front.url(**trusted, client_cert=str(files / "mine.pem"), client_key=str(files / "my-key.pem"))
+        archive = open_clickhouse(url)
+        archive.append_events("orders", [recorded("e1")])
+        assert len(archive.recent_events("orders")) == 1
+        archive.close()
+        with pytest.raises(StoreUnavailable, match="is it running, and reached from here"):
+            open_clickhouse(front.url(**trusted))
 
 
 def test_a_wrong_password_is_named_but_not_shown(guarded: ClickHouseFront, files: Path) -> None:
