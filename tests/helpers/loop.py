@@ -35,9 +35,9 @@ PAYMENTS = ConsumerSpec(
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Runtime]:
-    """A runtime that has started, stopped at the end."""
-    storage = Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
+async def running(folder: Path, storage: Storage | None = None) -> AsyncIterator[Runtime]:
+    """A runtime that has started, stopped at the end; over SQLite in the folder unless a storage is given."""
+    storage = storage or Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
     runtime = Runtime(storage=storage, consumers={"payments": PAYMENTS}, sources_folder=None, clock=time.time)
     await runtime.start()
     try:
