@@ -55,6 +55,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "NO_EVENTS": "Send events first, or name some.",
     "STREAM_BUSY": "Stop its sources, close its incidents and redrive its quarantine, or use --force.",
     "SOURCE_RUNNING": "`cta sources stop` stops it.",
+    "SIGNATURES_DIFFER": "`cta signatures show` tells what each of them heals.",
     "REVISION_MISMATCH": "Look at it again, then decide again.",
     "QUARANTINE_FULL": "Redrive or resolve first, then send the batch again: nothing of it was taken.",
     "TOO_MANY_CALLS": "Wait, then repeat.",

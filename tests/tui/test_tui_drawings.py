@@ -343,3 +343,16 @@ def test_single_events_of_a_batch_are_left_to_the_export() -> None:
     found = facts.RunFact(run_id="run_batch", stream_id="s", recorded=20, trace=tuple(batch))
     text = plain_text(trace.draw(showing(found), 100, 0))
     assert (text.count("Parse"), "kept of 20 events" in text, "KeyError: gone" in text) == (2, True, True)
+
+
+def test_the_server_tells_of_webhooks_that_nobody_reaches() -> None:
+    """Their number and how many fail stand with the server; without webhooks there is no line."""
+
+    def drawn(count: int, failing: int) -> str:
+        stats = facts.StatsFact(webhooks=count, webhooks_failing=failing)
+        model = told((messages.Heard(stats=stats, server_time=NOW, at=NOW),))
+        return plain_text(server_sheet.draw(model, 80, 0))
+
+    assert "2 webhooks, 1 failing: cta system webhooks tells why" in drawn(2, 1)
+    assert "failing" not in drawn(2, 0)
+    assert "webhooks" not in drawn(0, 0)
