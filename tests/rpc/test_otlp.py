@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from cta.v1 import run_pb2, stream_pb2, stream_service_pb2
+from cta_server.runtime import traces
 from helpers.api import Server, refused, serving
 from helpers.otlp import record, records, runs_of, span, spans
 
@@ -222,6 +223,22 @@ async def test_too_many_exports_are_told_when_to_come_again(tmp_path: Path) -> N
         refusal = await refused(again())
         assert (refusal.code, refusal.reason) == (Code.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")
         assert refusal.retry > 0
+
+
+async def test_more_traces_than_are_written_are_told_when_to_come_again(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest is closed early where too many are open; far beyond that exporters have to wait."""
+    name = await collector.stream("many")
+    monkeypatch.setattr(traces, "MOST_OPEN", 0)
+    monkeypatch.setattr(collector.server.runtime.traces, "_settle", 3600.0)
+    await collector.traces.Export(spans(span(1, trace=21), cta__stream=name))
+    assert len(await runs_of(collector.runs, name)) == 1
+    waiting = traces._Waiting(due=2.0**40, bytes=0, root=True)
+    monkeypatch.setitem(collector.server.runtime.traces._open, ("elsewhere", "1"), waiting)
+    refusal = await refused(collector.traces.Export(spans(span(1, trace=22), cta__stream=name)))
+    assert (refusal.code, refusal.reason, refusal.retry > 0) == (Code.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", True)
+    assert "wait to become runs" in refusal.message
 
 
 async def test_a_server_that_recovers_asks_to_wait(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ runtime.
 CtaError (core)
 +-- PageTokenMismatch   the token belongs to another list: start at its first page
 +-- TooManyCalls        (transient) too many calls of this kind are open: retry
+|   +-- TracesBehind    (transient) too many traces wait to become runs: retry
 +-- NotInThisVersion    a later version has it: look at GetServerInfo.features
 +-- Unauthenticated     the call carries no token, or a wrong one
 """
@@ -28,6 +29,14 @@ class TooManyCalls(CtaError):
     def __init__(self, key: str, limit: int) -> None:
         self.key, self.limit = key, limit
         super().__init__(f"{limit} calls of this kind are open already (limits.{key}); retry in a moment")
+
+
+class TracesBehind(TooManyCalls):
+    """So many traces wait to become runs that no more are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("exports", limit)
+        self.args = (f"{limit} traces wait to become runs, more than are written; retry in a moment",)
 
 
 class NotInThisVersion(CtaError):

@@ -33,6 +33,10 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 REMEMBERED: Final = 3600.0
 """Seconds for which the ids of a trace's spans are known after its run is made. Exporters give a batch up after
 minutes."""
+BEHIND: Final = 2
+"""So many times these limits are taken while the oldest are written; beyond it exporters are told to wait."""
+AT_ONCE: Final = 32
+"""Traces that are closed together, so that journal and archive work side by side."""
 RETRY: Final = 5.0
 """Seconds until a run that could not be written is tried again."""
 AFTER_FAULT: Final = 600.0
@@ -105,14 +109,19 @@ class Traces:
         self._news.set()
         return taken
 
+    @property
+    def behind(self) -> int:
+        """How many traces wait, where they are more than can be taken on; else 0."""
+        over = len(self._open) > BEHIND * MOST_OPEN or self._bytes > BEHIND * MOST_BYTES
+        return len(self._open) if over else 0
+
     async def run(self) -> None:
         """Closes traces when they are due, until it is cancelled."""
         while True:
             self._news.clear()
             now = self._clock()
             due = [key for key, waiting in self._open.items() if waiting.due <= now]
-            for key in due:
-                await self._finish(key)
+            await asyncio.gather(*(self._finish(key) for key in due[:AT_ONCE]))
             if due:
                 continue
             next_due = min((waiting.due for waiting in self._open.values()), default=None)

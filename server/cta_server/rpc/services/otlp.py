@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from cta_core.spans import SERVICE, Piece, piece_of, wanted_stream
 from cta_server.rpc.convert.otlp import Attributes, records_of, spans_of
 from cta_server.rpc.face import Context, Face
+from cta_server.rpc.refusals import TracesBehind
 from cta_server.runtime.errors import NotFound
 from cta_server.runtime.ports import Taken
 from cta_server.runtime.traces import MOST_PIECES
@@ -48,6 +49,11 @@ class _Reading:
         self.refused: Counter[str] = Counter()
         self.warned: Counter[str] = Counter()
         self.pieces: list[tuple[str, str, Piece]] = []
+
+    def begin(self) -> None:
+        """Raises `TracesBehind` where no more is taken now."""
+        if waiting := self._face.runtime.traces.behind:
+            raise TracesBehind(waiting)
 
     async def stream(self, span: Attributes, resource: Attributes) -> str:
         """The stream that attributes name; empty, with the reason counted, where there is none."""
@@ -96,6 +102,7 @@ class OtlpTraceServicer(trace_service_pb2_grpc.TraceServiceServicer):
         self, request: traces_api.ExportTraceServiceRequest, context: Context
     ) -> traces_api.ExportTraceServiceResponse:
         reading = _Reading(self._face, self._default, "spans")
+        reading.begin()
         async for span, resource in _breathing(spans_of(request)):
             if len(reading.pieces) == MOST:
                 reading.refused[f"are more than the {MOST:,} of one call"] += 1
@@ -123,6 +130,7 @@ class OtlpLogServicer(logs_service_pb2_grpc.LogsServiceServicer):
         self, request: logs_api.ExportLogsServiceRequest, context: Context
     ) -> logs_api.ExportLogsServiceResponse:
         reading = _Reading(self._face, self._default, "log records")
+        reading.begin()
         async for record, own, resource in _breathing(records_of(request)):
             if len(reading.pieces) == MOST:
                 reading.refused[f"are more than the {MOST:,} of one call"] += 1
