@@ -19,7 +19,7 @@ __all__ = ["ClickHouseArchive", "Retention", "open_clickhouse"]
 
 
 class ClickHouseArchive(Events, Documents, Signatures, Erasing, Arrivals):
-    """Matches `runtime.ports.Archive`. Methods block; they may come from any thread and take turns."""
+    """Matches `runtime.ports.Archive`. Methods block, from any thread: writes take turns, reads of a server do not wait."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from cta_server.store.clickhouse.address import read_address
 from cta_server.store.clickhouse.naming import named_errors
 from cta_server.store.clickhouse.wire import Wire, connect
+from cta_server.store.errors import StoreConflict
 
 WINDOW: Final = 1000
 """Insert tokens that each table remembers: a repeated insert is recognised within as many others."""
@@ -69,12 +70,20 @@ class Engine:
             token: Names the block over restarts, for a caller that repeats it itself; empty: one of its own, for the
                 repeats of the client.
             seconds: Longest wait for a server.
+
+        Raises:
+            StoreConflict: A row will never be taken.
+            StoreUnavailable: It is not known whether the rows are there; the same token makes a repeat safe.
         """
         if not rows:
             return
         limit = seconds or self._seconds
         with named_errors(self.name, limit):
-            self._wire.insert(table, rows, columns, token or uuid.uuid4().hex, limit)
+            try:
+                self._wire.insert(table, rows, columns, token or uuid.uuid4().hex, limit)
+            except (ValueError, OverflowError) as error:
+                # The client turns rows into columns before it sends them; its text would show the value.
+                raise StoreConflict(self.name, f"a value does not fit its column ({type(error).__name__})") from error
 
     def close(self) -> None:
         """Closes the connection, and ends the calls to a server that are under way; a second call does nothing."""

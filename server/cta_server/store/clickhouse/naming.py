@@ -49,9 +49,6 @@ def named_errors(name: Path, seconds: float) -> Generator[None]:
         raise StoreUnavailable(name, f"no answer within {seconds:g} s; look at its load and at the network") from error
     except exceptions.Error as error:
         raise _named(name, error, conflict=isinstance(error, exceptions.DataError)) from error
-    except (ValueError, OverflowError) as error:
-        # The client, turning a row into columns; its text would show the value.
-        raise StoreConflict(name, f"a value does not fit its column ({type(error).__name__})") from error
     except OSError as error:
         raise StoreUnavailable(name, f"{first_line(str(error))}; is it running, and reached from here?") from error
 
