@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import chaos, clickhouse, detectors, gate, gate_rpc, lag, loop, matchers, notify, store, workers
+from benchmarks import chaos, clickhouse, detectors, gate, gate_rpc, lag, loop, masks, matchers, notify, store, workers
 
 PARTS = {"ways": gate.measure, "gate": gate_rpc.measure, "loop": loop.measure, "store": store.measure}
 """What runs when nothing is named."""
 NAMED = {
     "lag": lag.measure,
+    "masks": masks.measure,
     "matchers": matchers.measure,
     "detectors": detectors.measure,
     "workers": workers.measure,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cta.v1.stream_pb2 import AUTONOMY_SUGGEST
+from cta.v1.stream_pb2 import AUTONOMY_SUGGEST, MASK_METHOD_DROP, MASK_METHOD_HASH
 from cta.v1.stream_service_pb2 import ListStreamsRequest, ListStreamsResponse
 from cta_client.cli import inputs
 from cta_client.cli.pages import collect
-from cta_client.cli.settings import names, policy_of
+from cta_client.cli.settings import masks_of, names, policy_of
 from cta_client.cli.verbs.faults import parsed
 
 
@@ -111,3 +111,31 @@ async def test_pages_are_walked_to_the_limit(limit: int, count: int, more: bool)
     answer = await collect(Pages(10), ListStreamsRequest(), limit)
     assert [stream.stream_id for stream in answer.streams] == [f"s{number}" for number in range(count)]
     assert bool(answer.next_page_token) is more
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5s", 0.5), ("90m", 5400), ("12h", 43200), ("1.5d", 129600), ("30d", 2592000)]
+)
+def test_ages_have_units(text: str, seconds: float) -> None:
+    """Seconds, minutes, hours and days; a bare number is seconds."""
+    policy, paths = policy_of([f"keep_events={text}"])
+    assert policy.keep_events.ToTimedelta().total_seconds() == seconds
+    assert paths == ("policy.keep_events",)
+
+
+def test_masks_are_a_pointer_and_a_method() -> None:
+    """A pointer alone is a hash, and a pointer may hold an equals sign."""
+    found = masks_of(["/card=hash", "/note=DROP", "/holder", "/a=b=hash"])
+    assert [(mask.path, mask.method) for mask in found] == [
+        ("/card", MASK_METHOD_HASH),
+        ("/note", MASK_METHOD_DROP),
+        ("/holder", MASK_METHOD_HASH),
+        ("/a=b", MASK_METHOD_HASH),
+    ]
+
+
+@pytest.mark.parametrize("text", ["/card=cut", "/card=", "=hash=", "/card=MASK_METHOD_HASH"])
+def test_an_unknown_method_is_refused_with_an_example(text: str) -> None:
+    """The error shows how a mask is written."""
+    with pytest.raises(click.UsageError, match="POINTER=drop"):
+        masks_of([text])

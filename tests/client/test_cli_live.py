@@ -77,6 +77,29 @@ def test_a_stream_lives_its_life(run: Run, tmp_path: Path) -> None:
     assert "life" not in run("streams", "list").stdout
 
 
+def test_a_masked_stream_shows_copies_and_itself_by_name_only(run: Run, tmp_path: Path) -> None:
+    """Masks and ages are set and shown; held events are copies until somebody asks for them with a name."""
+    contract = tmp_path / "card.json"
+    contract.write_text('{"type":"object","properties":{"card":{"type":"string"}},"required":["card"]}')
+    run("streams", "create", "cards", "--contract", str(contract), "--mask", "/card=hash", "--keep-events", "7d")
+    shown = run("streams", "show", "cards").stdout
+    assert "/card=hash" in shown
+    assert "none older than 7 d" in shown
+    held = tmp_path / "held.jsonl"
+    held.write_text('{"cc":"4111111111111111"}\n')
+    run("events", "process", "cards", str(held))
+    masked = run("events", "quarantined", "--stream", "cards")
+    assert "4111111111111111" not in masked.stdout
+    assert "--raw" in masked.stderr
+    run("events", "quarantined", "--stream", "cards", "--raw", code=Exit.REFUSED)
+    assert "4111111111111111" in run("events", "quarantined", "--stream", "cards", "--raw", "--actor", "ada").stdout
+    assert "see_held" in run("system", "decisions", "--stream", "cards").stdout
+    run("streams", "update", "cards", "--no-masks", "--keep-delivered", "1h")
+    shown = run("streams", "show", "cards").stdout
+    assert "/card" not in shown.partition("Contract")[0]
+    assert "emptied after 1 h" in shown
+
+
 def test_what_changed_meanwhile_is_refused(run: Run) -> None:
     """A verb with an old revision is answered with both revisions and what to do."""
     run("streams", "create", "stale")
