@@ -34,12 +34,18 @@ FINE, REFUSED, USAGE, TOO_OLD, TOO_NEW, DAMAGED = 0, 1, 2, 10, 11, 12
 MIGRATIONS = {"journal": journal_migrations, "archive": archive_migrations}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed store with a little of everything."""
-    path = tmp_path / "store"
+    path = tmp_path_factory.mktemp("filled") / "store"
     fill(path)
     return path
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(filled, tmp_path / "store"))
 
 
 def fill(path: Path) -> None:

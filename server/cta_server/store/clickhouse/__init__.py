@@ -19,7 +19,7 @@ __all__ = ["ClickHouseArchive", "Retention", "open_clickhouse"]
 
 
 class ClickHouseArchive(Events, Documents, Signatures, Erasing, Arrivals):
-    """Matches `runtime.ports.Archive`. Methods block, from any thread: writes take turns, reads of a server do not wait."""
+    """Matches `runtime.ports.Archive`. Methods block, from any thread; writes take turns, reads run beside them."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
