@@ -361,3 +361,25 @@ async def test_a_canary_in_a_worker_outlives_its_server(tmp_path: Path) -> None:
     assert found.canary_id == done.canary_id
     assert (found.verdict, found.failed_count) == (canary_pb2.VERDICT_PASS, 0)
     assert [(each.worker_id, each.event_count) for each in found.proved_by] == [("w1", DRIFTED + HEALTHY)]
+
+
+def test_the_command_line_shows_who_proved_what(server: LiveServer, tmp_path: Path, run: Any) -> None:
+    """`cta adapters workers` has the handlers that run canaries, and a canary the workers that it ran in."""
+
+    async def prepare() -> str:
+        async with connect(server.address) as client:
+            await stream(client, "c-told")
+            return await adapter(client, "c-told", "/amt")
+
+    right = asyncio.run(prepare())
+    with guards(server.address) as cta:
+        book = cta.guard("c-told", stage="book", dry_run=True, options=options(tmp_path))(verify)
+        book(checked(1))
+        for _ in range(200):
+            told = run("adapters", "workers", "--stream", "c-told").output
+            if "book 3.1" in told:
+                break
+            time.sleep(0.05)
+        assert "book 3.1" in told
+        assert f"ran in w1, book 3.1: {DRIFTED + HEALTHY} events, 0 failed" in run("canary", "run", right).output
+    assert "canaries when offered" in run("streams", "show", "c-told").output

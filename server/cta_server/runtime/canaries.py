@@ -102,6 +102,9 @@ class Canaries:
                 async for proof in proofs:
                     replay.proof = proof
                     yield replay.into(canary)
+                    # Failed already if all that is unanswered passed: no handler need see the rest.
+                    if judged(replay.into(canary).tally, replay, gate).verdict is Verdict.FAIL:
+                        break
         done = replay.into(canary)
         judgement = judged(done.tally, replay, gate)
         done = msgspec.structs.replace(
