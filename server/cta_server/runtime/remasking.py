@@ -9,6 +9,7 @@ stream says in `masked` which masks its stored copies have. Called by `streams` 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -36,6 +37,7 @@ class Remasker:
 
     def __init__(self, *, storage: Storage, gates: Gates) -> None:
         self._storage, self._gates = storage, gates
+        self._turn = asyncio.Lock()
         self.on_masked: Callable[[str], None] | None = None
         """Set by the runtime: the baseline changed."""
         self.on_unlearned: Callable[[str], None] | None = None
@@ -43,13 +45,14 @@ class Remasker:
 
     async def bring_up(self, stream_id: str) -> None:
         """Brings what is stored up to the stream's masks; does nothing where it is. Raises `NotFound`."""
-        while True:
-            gate = await self._gates.get(stream_id)
-            if set(gate.stream.masks) == set(gate.stream.masked):
-                return
-            if await self._step(gate):
-                break
-            await self._gates.refresh(stream_id)
+        async with self._turn:  # two at once would put copies in disguise once more
+            while True:
+                gate = await self._gates.get(stream_id)
+                if set(gate.stream.masks) == set(gate.stream.masked):
+                    return
+                if await self._step(gate):
+                    break
+                await self._gates.refresh(stream_id)
         if self.on_masked is not None:
             self.on_masked(stream_id)
 
@@ -65,6 +68,8 @@ class Remasker:
         if masker is not None:
             baseline = await self._storage.journaled(journal.get_baseline, stream.stream_id, limit=WHOLE)
             copies = [masker.raw(raw) for raw in baseline]
+            if not all(copies):
+                copies = []  # the stream's limits are narrower now than when it was learned
             profile = Profile.of(decode(raw) for raw in copies).to_bytes() if copies else b""
         done = await self._storage.journaled(
             journal.mask_baseline, stream.stream_id, copies, profile=profile, masks=stream.masks
