@@ -232,7 +232,7 @@ class Run(_message.Message):
     origin: Global___RunOrigin.ValueType
     """Where it came from; given by the server."""
     recorded_count: _builtins.int
-    """Events of which the trace holds what a stage put out; given by the server."""
+    """Events of which the trace holds what a stage took or gave; given by the server."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
