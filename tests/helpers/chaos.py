@@ -26,8 +26,8 @@ from helpers.server import LiveServer, environment, start_server
 from helpers.server import close as close_server
 
 STREAM = "ledger"
-SETTLED = 800
-"""Looks, some 20 s, until everything has found its place."""
+SETTLED = 2000
+"""Looks, some 50 s at most, until everything has found its place."""
 QUIET = 200
 """Looks, some 5 s, in which what is held stays held."""
 

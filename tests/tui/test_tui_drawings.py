@@ -220,6 +220,13 @@ def test_a_worker_that_is_behind_is_told() -> None:
     assert "revision 4 of 12 a step is unknown" in text
 
 
+def test_a_worker_that_runs_canaries_is_told() -> None:
+    """Also one that offers them and watches no adapters, as a client in another language may."""
+    worker = facts.WorkerFact(worker_id="go-1", stream_ids=("elsewhere",), state="AWAY", offers=(ADAPTER.stream_id,))
+    room = apply(full(View.ADAPTERS), messages.WorkersCame(workers=(worker,)))
+    assert "away, revision 0, runs canaries" in plain_text(adapter_sheet.draw(room, 100, 0))
+
+
 def test_leaves_pair_by_path() -> None:
     """Every field of either text is there once, with its values."""
     found = {
