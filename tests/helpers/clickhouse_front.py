@@ -59,10 +59,9 @@ class ClickHouseFront:
 
         `drop_before=N`, `drop_after=N`: the connection is cut before the next N inserts are committed, or after it.
         `busy=N`: the next N requests are answered 503. `truncate=N`: the next N answers to queries end halfway.
-        `slow={"read": S, "write": S, "insert": S}`: seconds before each answer,
-        from now on; an empty one ends the waits as well. `reject="TEXT"`: inserts
-        with that text are refused for good; empty: none are. `away=True`: every connection is cut, and new ones are
-        refused, until `away=False`.
+        `slow={"read": S, "write": S, "insert": S}`: seconds before each answer, from now on; an empty one ends
+        waits too. `reject="TEXT"`: inserts with that text are refused for good; empty: none are. `hang_up=True`: every
+        connection is cut now. `away=True`: the same, and new ones are refused, until `away=False`.
         """
         process = self._running()
         assert process.stdin is not None

@@ -140,9 +140,13 @@ class Front(ThreadingHTTPServer):
         self.faults.count("broken")
 
     def vanish(self) -> None:
-        """Stops listening and cuts every connection."""
+        """Stops listening as well."""
         self.shutdown()
         self.server_close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Cuts every connection."""
         for connection in list(self.open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -315,6 +319,8 @@ def main() -> None:
         elif away and not wanted:
             front = listen(port)
         away = wanted
+        if orders.pop("hang_up", False):
+            front.hang_up()
         faults.order(orders)
         print(json.dumps(faults.counts), flush=True)
 

@@ -212,6 +212,7 @@ def test_copies_that_cannot_be_made_stop_the_migration(tmp_path: Path) -> None:
     assert blocked.read_text() == "a file"
 
 
+@pytest.mark.timeout(60)
 def test_a_migration_that_is_killed_is_done_by_the_next(tmp_path: Path) -> None:
     """Killed at any moment, it leaves a store of the old or of the new release; named copies are whole."""
     chance = random.Random(5)

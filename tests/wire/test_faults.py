@@ -119,6 +119,15 @@ def test_a_server_that_is_away_and_back(engine: Engine, front: ClickHouseFront) 
     assert count(engine) == 2
 
 
+def test_connections_that_the_server_hung_up_are_made_anew(engine: Engine, front: ClickHouseFront) -> None:
+    """A server closes connections that are idle; neither a write nor a read fails for that."""
+    for number in range(5):
+        front.order(hang_up=True)
+        engine.insert("t", COLUMNS, [[number, "a"]])
+        front.order(hang_up=True)
+        assert count(engine) == number + 1
+
+
 def test_a_server_that_is_away_is_named_when_opened(front: ClickHouseFront) -> None:
     """Opening says which server does not answer, without the password."""
     front.order(away=True)

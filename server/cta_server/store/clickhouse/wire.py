@@ -29,6 +29,11 @@ GRACE_SECONDS: Final = 2.0
 """Longest wait for the connections of a server to close; they are only cut then."""
 
 
+IDLE_SECONDS: Final = 2.0
+"""How long an idle connection is kept. Servers hang up after 3 s (as many are configured) or 10 s, and a statement that
+meets a connection just hung up cannot be repeated safely."""
+
+
 class Wire(Protocol):
     """An open connection; calls block, and may come from any thread."""
 
@@ -214,6 +219,7 @@ async def _client(address: Address) -> Any:
         # Each call has a limit as a whole; those of the client are for single steps of it, and shall not come first.
         connect_timeout=LONGEST_SECONDS,
         send_receive_timeout=LONGEST_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
         # A session would allow one call at a time, and no retry beside a request that was cut off.
         autogenerate_session_id=False,
     )
