@@ -226,6 +226,26 @@ async def test_the_policy_for_a_server_away_is_obeyed(tmp_path: Path) -> None:
         assert handle(drifted(2)) is None
 
 
+async def test_the_author_names_events_once_for_all(server: LiveServer, tmp_path: Path) -> None:
+    """A function tells each event's id, so that a held one that comes again is known; where it fails there is none, and
+    an id given with the call wins.
+    """
+    async with connect(server.address) as cta:
+        await guarding.stream(cta, "g-named")
+        handle = cta.guard("g-named", event_id=lambda event: event["id"], options=options(tmp_path))(
+            lambda event: event
+        )
+        assert handle(drifted(1)) is handle(drifted(1)) is None
+        assert handle({"amt": 3}) is None
+        assert handle(drifted(2), event_id="mine") is None
+        await until(lambda: handle.desk.status().waiting == 0, "sent")
+        held = await guarding.held_ids(cta, "g-named")
+        assert held[0] == "p1"
+        assert held[1].startswith("evt-")
+        assert held[2:] == ["mine"]
+        assert handle.desk.status().counts.repeated == 1
+
+
 def test_without_server_and_file_nothing_is_judged(tmp_path: Path) -> None:
     """A guard that never heard of its contract handles nothing and says why."""
     with guards("127.0.0.1:1") as cta:
