@@ -1,16 +1,18 @@
 """The memory: how fast and how rightly a like incident is recognised, and what the archive costs on both engines.
 
-    python -m benchmarks.memory [--signatures N] [--events N] [--parts analysis,search,archive]
+    python -m benchmarks.memory [--signatures N] [--events N] [--rounds N] [--parts analysis,search,archive,drains]
 
 Analysis: generated incidents on streams of many domains, analysed first, then from their own signature, then from those
 of other streams; look-alikes whose right fix is another; signatures that do not belong. Search: the nearest three of N
 signatures. Archive: events written in batches of 500 to ten streams, and the last 10,000 of one of them read back, as a
-canary does.
+canary does; through the spool as well, until all are in ClickHouse. Drains: a process that writes and drains is killed N
+times at random moments, and what is in ClickHouse is compared with what was acknowledged.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -32,11 +34,15 @@ from cta_server.runtime.ports import Archive, RecordedEvent
 from cta_server.store import open_archive
 from cta_server.store.clickhouse import open_clickhouse
 from cta_server.store.clickhouse.signatures import COLUMNS
+from cta_server.store.relay import Relay, open_relay
+from helpers.clickhouse_front import clickhouse_front
+from helpers.draining import killed_drains
 
 ENGINES: dict[str, Callable[[Path], Archive]] = {
     "SQLite": lambda folder: open_archive(folder / "archive.db"),
     "ClickHouse, embedded": lambda folder: open_clickhouse(f"chdb://{folder}/archive"),
 }
+SPOOLED = "SQLite, spooled to ClickHouse, embedded"
 T = TypeVar("T")
 
 BATCH = 500
@@ -95,7 +101,7 @@ def archive_costs(events: int) -> Iterator[Figure]:
         RecordedEvent(position=0, stream_id="s", event_id=f"e{n}", kind="HEALTHY", raw=drifted(n), time=1.7e9)
         for n in range(BATCH)
     ]
-    for name, opener in ENGINES.items():
+    for name, opener in {**ENGINES, SPOOLED: spooled}.items():
         with tempfile.TemporaryDirectory() as folder:
             archive = opener(Path(folder))
             begun = time.perf_counter()
@@ -103,9 +109,35 @@ def archive_costs(events: int) -> Iterator[Figure]:
                 archive.append_events(f"stream-{number % STREAMS}", batch)
             written = time.perf_counter() - begun
             reads = [timed(lambda: archive.recent_events("stream-3", limit=WINDOW))[0] for _ in range(15)]  # noqa: B023 - called at once
+            while isinstance(archive, Relay) and archive.spool().spooled_rows:
+                time.sleep(0.01)
+            arrived = time.perf_counter() - begun
             archive.close()
         yield Figure(f"{events:,} events in batches of {BATCH}, {name}, events/s", f"{events / written:,.0f}")
+        if name == SPOOLED:
+            yield Figure("and until the last of them was in ClickHouse, events/s", f"{events / arrived:,.0f}")
         yield Figure(f"last {WINDOW:,} of a stream among them, {name}, ms", spread(reads))
+
+
+def spooled(folder: Path) -> Relay:
+    """A relay whose ClickHouse is the embedded engine."""
+    url = f"chdb://{folder}/clickhouse"
+    return open_relay(
+        folder / "archive.db",
+        url,
+        opener=lambda: open_clickhouse(url),
+        limit=1 << 40,
+        by_age=True,
+        chance=random.Random(5),
+    )
+
+
+def drains(rounds: int) -> Iterator[Figure]:
+    """Kills in the middle of drains, over HTTP."""
+    with tempfile.TemporaryDirectory() as folder, clickhouse_front(Path(folder) / "front") as front:
+        told, there = killed_drains(Path(folder) / "store", front.url(), rounds=rounds, chance=random.Random())
+    yield Figure(f"events acknowledged before {rounds} kills", f"{told:,}")
+    yield Figure("events in ClickHouse then, each once and in its place", f"{there:,}", "no fewer")
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
@@ -120,7 +152,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--signatures", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument("--parts", default="analysis,search,archive")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--parts", default="analysis,search,archive,drains")
     given = parser.parse_args()
     parts = given.parts.split(",")
     if "analysis" in parts:
@@ -129,6 +162,8 @@ def main() -> int:
         show(search(given.signatures))
     if "archive" in parts:
         show(archive_costs(given.events))
+    if "drains" in parts:
+        show(drains(given.rounds))
     return 0
 
 
