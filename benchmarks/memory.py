@@ -5,8 +5,8 @@
 Analysis: generated incidents on streams of many domains, analysed first, then from their own signature, then from those
 of other streams; look-alikes whose right fix is another; signatures that do not belong. Search: the nearest three of N
 signatures. Archive: events written in batches of 500 to ten streams, and the last 10,000 of one of them read back, as a
-canary does; through the spool as well, until all are in ClickHouse. Drains: a process that writes and drains is killed N
-times at random moments, and what is in ClickHouse is compared with what was acknowledged.
+canary does; through the spool as well, until all are in ClickHouse. Drains: a process that writes and drains is killed
+N times at random moments, and what is in ClickHouse is compared with what was acknowledged.
 """
 
 from __future__ import annotations
