@@ -374,6 +374,18 @@ async def test_the_kill_switch_stops_a_canary_in_a_worker(api: Api, server: Serv
     assert found.unproved_reason == "the kill switch is engaged"
 
 
+async def test_the_kill_switch_takes_nothing_from_a_canary_that_nobody_offers(api: Api) -> None:
+    """Without workers a canary is judged while the switch is engaged as it was before there were any."""
+    stream_id = await made(api)
+    switch = system_service_pb2.SetKillSwitchRequest(engaged=True, actor="ann", comment="a test")
+    await api.system.SetKillSwitch(switch)
+    try:
+        found = await (await canary(api, stream_id)).end()
+    finally:
+        await api.system.SetKillSwitch(system_service_pb2.SetKillSwitchRequest(engaged=False, actor="ann"))
+    assert (found.verdict, found.unproved_reason) == (canary_pb2.VERDICT_PASS, "")
+
+
 @pytest.mark.parametrize(
     ("offer", "code", "field"),
     [

@@ -84,7 +84,10 @@ class Proving:
         while run.waiting:
             station = await self._next(adapter.stream_id, run, patience, required=required)
             if station is None:
-                unproved = HALTED if self._halted() else run.missing(patience, required=required)
+                unproved = run.missing(patience, required=required)
+                # Where nobody was asked and nobody could be, the kill switch takes nothing from the canary.
+                if self._halted() and (unproved or run.answers or self._offers.any(adapter.stream_id)):
+                    unproved = HALTED
                 if unproved or run.answers or run.declined:
                     yield run.proof(unproved=unproved)
                 return
