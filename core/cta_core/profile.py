@@ -55,6 +55,8 @@ class Sample(msgspec.Struct):
     def insert(self, key: str, value: int, count: int = 1) -> None:
         """Counts a value that is not counted yet and whose hash is known."""
         if len(self.counts) >= self.limit:
+            if value > max(self.hashes.values()):
+                return  # the usual case, and cheap; names decide among equal hashes only
             worst = max(self.hashes, key=lambda name: (self.hashes[name], name))
             if (value, key) > (self.hashes[worst], worst):
                 return

@@ -66,3 +66,17 @@ def test_words_of_a_key() -> None:
     """Camel case, snake case, digits and umlauts are words."""
     assert words_of("HTTPStatusCode2") == ["http", "status", "code", "2"]
     assert words_of("Straßen_Name") == ["strassen", "name"]
+
+
+@pytest.mark.parametrize(
+    ("target", "source"), [("/fee", "/net_fee"), ("/tax", "/taxNet"), ("/balance", "/gross_balance"), ("/net_x", "/x")]
+)
+def test_net_and_gross_are_other_quantities(target: str, source: str) -> None:
+    """Of whatever it is said, net or gross on one side only is a reason to doubt."""
+    assert compare(target, source).doubts
+
+
+@pytest.mark.parametrize(("target", "source"), [("/host", "/net_host"), ("/peer_ip", "/net.peer_ip")])
+def test_net_is_a_network_beside_words_of_networks(target: str, source: str) -> None:
+    """Beside hosts and addresses `net` says where they are, not which part of them."""
+    assert not compare(target, source).doubts
