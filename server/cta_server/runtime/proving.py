@@ -91,14 +91,14 @@ class Proving:
                 if unproved or run.answers or run.declined:
                     yield run.proof(unproved=unproved)
                 return
-            task = run.take(station.offer.capacity)
+            task, limit_ms = run.take(station.offer.capacity), max(policy.stage_timeout_ms, 1.0)
             lease = Lease(
                 self._ids.new("lse"),
                 canary_id,
                 adapter,
                 [events[place] for place in task],
-                event_limit_ms=policy.stage_timeout_ms,
-                time_limit=len(task) * policy.stage_timeout_ms / 1000 * PACE + SLACK_SECONDS,
+                event_limit_ms=limit_ms,
+                time_limit=len(task) * limit_ms / 1000 * PACE + SLACK_SECONDS,
             )
             await self._lend(station, lease)
             run.collect(station.offer, task, lease)
