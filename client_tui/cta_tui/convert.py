@@ -231,6 +231,7 @@ def held(found: QuarantinedEvent) -> facts.EventFact:
         body=plain(body(found.payload)),
         reason=word(QuarantineReason, found.reason),
         message=plain(found.message),
+        masked=found.masked,
         time=seconds(found.arrive_time),
     )
 

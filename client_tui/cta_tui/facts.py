@@ -206,6 +206,8 @@ class EventFact(Fact, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     redriven: bool = False
+    masked: bool = False
+    """Its body is a copy, in which the stream hides fields."""
     time: float = 0.0
 
 

@@ -11,7 +11,7 @@ import pytest
 from cta_tui import facts, ink, messages, signs
 from cta_tui.diff import leaves
 from cta_tui.ink import Drawing, plain_text
-from cta_tui.messages import View
+from cta_tui.messages import Pick, View
 from cta_tui.model import Model, apply
 from cta_tui.theme import STYLES, THEMES, style_of
 from cta_tui.widgets import (
@@ -363,3 +363,15 @@ def test_the_server_tells_of_webhooks_that_nobody_reaches() -> None:
     assert "2 webhooks, 1 failing: cta system webhooks tells why" in drawn(2, 1)
     assert "failing" not in drawn(2, 0)
     assert "webhooks" not in drawn(0, 0)
+
+
+def test_a_masked_copy_says_that_it_is_one() -> None:
+    """Whoever looks at a held event of a stream that hides fields sees that, and how the event itself is seen."""
+    model = full(View.EVENTS)
+    held = model.held[0]
+    for masked in (False, True):
+        shown = msgspec.structs.replace(held, masked=masked)
+        chosen = msgspec.structs.replace(
+            model, held=(shown,), held_shown=True, picked={**model.picked, Pick.EVENT: held.key}
+        )
+        assert ("cta events quarantined --raw" in plain_text(event_detail.draw(chosen, 120, 10))) is masked

@@ -33,6 +33,8 @@ def draw(model: Model, width: int, _height: int) -> Drawing:
         lines += named(
             "held for", f"{reason}: {event.message}" if reason else event.message, width, style="bad", most=3
         )
+    if event.masked:
+        lines += named("masked", "a copy; cta events quarantined --raw --actor NAME shows the event itself", width)
     if event.original and event.original != event.body:
         lines += changes.lines(event.original, event.body, width, titles=("AS IT CAME", "AS IT LEFT"), same=20)
     else:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cta_core.contract import Contract
 from cta_core.errors import EventRefused
 from cta_core.event import DEFAULT_LIMITS, EventLimits, decode, encode
-from cta_core.path import EVERY, Parts, key_of, parse
+from cta_core.path import EVERY, Parts, is_array, is_object, key_of, parse
 from cta_core.privacy.disguise import Disguise
 from cta_core.privacy.mask import Mask, Method
 
@@ -97,9 +97,9 @@ class Masker:
 
     def hidden(self, value: Any) -> Any:
         """Any JSON value with all its leaves in disguise."""
-        if isinstance(value, dict):
+        if is_object(value):
             return {key: self.hidden(inner) for key, inner in value.items()}
-        if isinstance(value, list):
+        if is_array(value):
             return [self.hidden(inner) for inner in value]
         return self.disguise.value(value)
 
@@ -112,9 +112,9 @@ class Masker:
         return text if not word or word in self._words else HIDDEN
 
     def _copy(self, value: Any, node: _Node) -> Any:
-        if isinstance(value, dict):
+        if is_object(value):
             return self._object(value, node)
-        if isinstance(value, list):
+        if is_array(value):
             if node.items is None:
                 return self.hidden(value) if self._strict else value
             items = node.items

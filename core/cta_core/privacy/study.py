@@ -82,7 +82,7 @@ class Study:
         fresh = {path for path in fresh if not _below_mask(path, masker.masks)}
         revealed = _revealed(fresh, here, there, masker.masks, contract, events) if contract is not None else fresh
         if copied:
-            revealed = set() if contract is not None else fresh
+            revealed = set[str]() if contract is not None else fresh
         copier = masker.knowing(revealed) if revealed else masker
         self.healthy = list(healthy)
         self.drifted = list(drifted) if copied else [encode(copier.event(event)) for event in events]
