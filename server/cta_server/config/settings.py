@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cta_core.errors import Violation
 from cta_core.stream import Policy
+from cta_server.config.address import is_address
 from cta_server.config.webhooks import NotifySettings
 
 
@@ -180,7 +180,7 @@ class AdviserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     def problems(self) -> Iterator[Violation]:
         """What is wrong with the values, by key."""
-        if self.url and not _is_address(self.url):
+        if self.url and not is_address(self.url, query=False):
             yield Violation("adviser.url", "must be empty, or http(s)://HOST[:PORT][/PATH] without user and query")
         if self.url and not self.model:
             yield Violation("adviser.model", "name the model that the endpoint is asked for")
@@ -195,16 +195,6 @@ class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Folder of a static model of word meanings in model2vec's format (`config.json`, `model.safetensors`,
     `tokenizer.json`); empty: names count by their letters. Needs `pip install 'cta-act[semantic]'`. Nothing is
     downloaded."""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        found = urlsplit(text)
-        port = found.port
-    except ValueError:
-        return False
-    plain = not (found.query or found.fragment or "@" in found.netloc)
-    return found.scheme in ("http", "https") and bool(found.hostname) and port != 0 and plain
 
 
 PAYMENTS: Final = ConsumerSettings(

@@ -89,7 +89,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """What is wrong with the values, by key."""
         if not NAME.fullmatch(self.name):
             yield Violation(f"{where}.name", "must be 1 to 63 small letters, digits, `_` and `-`")
-        if not _is_address(self.url):
+        if not is_address(self.url, query=True):
             yield Violation(f"{where}.url", "must be http(s)://HOST[:PORT][/PATH][?QUERY] without user and fragment")
         for index, pattern in enumerate(self.types):
             if not any(fnmatchcase(type_, pattern) for type_ in TYPES):
@@ -125,16 +125,6 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             if webhook.name in known:
                 yield Violation(f"notify.webhooks[{index}].name", f"{webhook.name!r} is taken; each needs its own")
             known.add(webhook.name)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        found = urlsplit(text)
-        port = found.port
-    except ValueError:
-        return False
-    plain = not (found.fragment or "@" in found.netloc) and text.isascii() and text.isprintable() and " " not in text
-    return found.scheme in ("http", "https") and bool(found.hostname) and port != 0 and plain
 
 
 def _resolved(text: str, environment: Mapping[str, str]) -> str:
