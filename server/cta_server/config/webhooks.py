@@ -19,6 +19,7 @@ import msgspec
 
 from cta_core.errors import InvalidInput, Violation
 from cta_core.notice import TYPES
+from cta_server.config.address import is_address
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PATTERN: Final = re.compile(r"[A-Za-z0-9_.*?-]{1,128}")
