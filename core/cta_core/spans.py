@@ -176,7 +176,7 @@ def assemble(pieces: Iterable[Piece], *, run_id: str, stream_id: str, trace_id: 
     trace = tuple(entry for *_, entry in ordered)
     events = {entry.event_id for entry in trace if entry.event_id}
     failed = [entry.event_id for entry in trace if entry.kind is TraceKind.ERROR]
-    began = min((entry.time for entry in trace), default=0.0)
+    began = min((entry.time for entry in trace if entry.time), default=0.0)
     ended = max((entry.time + entry.duration_ms / 1000 for entry in trace), default=0.0)
     return Run(
         run_id=run_id,

@@ -144,6 +144,12 @@ def test_several_events_of_one_trace_are_counted() -> None:
     assert [each.event_id for each in run.trace if each.kind is TraceKind.ERROR] == ["m1"]
 
 
+def test_a_log_record_without_a_time_does_not_make_the_run_old() -> None:
+    """The run begins with the first of its entries that has a time."""
+    run = run_of(piece(1, start=100.0, end=101.0), Piece(span_id="9", part="x", note=TraceNote(name="log")))
+    assert (run.create_time, run.duration_ms) == (100.0, 1000.0)
+
+
 def test_parents_in_a_circle_end() -> None:
     """Ids that lead back to themselves are taken for what they are: nonsense that must not hang."""
     run = run_of(piece(1, parent=2), piece(2, parent=1), piece(3, parent=3))
