@@ -239,5 +239,10 @@ def _insert(columns: Mapping[str, str], token: str) -> dict[str, Any]:
     return {
         "column_names": list(columns),
         "column_type_names": list(columns.values()),
-        "settings": {"insert_deduplication_token": token},
+        "settings": {
+            "insert_deduplication_token": token,
+            # A producer's event times may lie in more months than the 100 that a block may have otherwise; the server
+            # would refuse such a block again and again.
+            "max_partitions_per_insert_block": 0,
+        },
     }
