@@ -53,12 +53,17 @@ JOURNAL: dict[str, Callable[[SqliteJournal], object]] = {
     "notices": lambda journal: journal.notices_after(3, types=("a", "b"), streams=("x*",), limit=9),
     "waiting notices": lambda journal: journal.waiting_notices(3, types=("a", "b")),
     "baseline": lambda journal: journal.get_baseline("orders", limit=100),
+    "masked baseline": lambda journal: journal.mask_baseline("orders", [], profile=b"", masks=()),
+    "erase": lambda journal: journal.erase_delivered("orders", before=9.0, limit=10),
+    "erased": lambda journal: journal.erased_to(stream_id="orders"),
     "streams": lambda journal: journal.list_streams(after="orders"),
     "end of a stream": lambda journal: journal.delete_stream("orders", decision("delete_stream")),
 }
 ARCHIVE: dict[str, Callable[[SqliteArchive], object]] = {
     "append": lambda archive: archive.append_events("orders", [recorded("e1")]),
     "trim": lambda archive: archive.trim_events("orders", keep=5),
+    "erase events": lambda archive: archive.erase_events("orders", up_to=5),
+    "erase history": lambda archive: archive.erase_history("orders", before="01"),
     "recent": lambda archive: archive.recent_events("orders", kinds=("HEALED",), before=9),
     "put run": lambda archive: archive.put_run(Run(run_id="run_1", stream_id="orders", request_id="r1")),
     "runs of a stream": lambda archive: archive.list_runs(stream_id="orders"),
