@@ -36,7 +36,13 @@ import lz4.frame
 CONNECTIONS: Final = 4
 """Connections to the engine: more measured no gain on two cores."""
 
-ENGINE_SETTINGS: Final = ("insert_deduplication_token", "insert_deduplicate", "mutations_sync", "max_execution_time")
+ENGINE_SETTINGS: Final = (
+    "insert_deduplication_token",
+    "insert_deduplicate",
+    "max_execution_time",
+    "max_partitions_per_insert_block",
+    "mutations_sync",
+)
 """Settings that are handed on to the engine with an insert; the rest are the transport's or do not matter to a test."""
 
 FORMAT: Final = re.compile(rb"\s+FORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
