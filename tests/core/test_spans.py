@@ -118,7 +118,7 @@ def test_a_log_record_can_bring_the_exception() -> None:
 def test_the_order_of_arrival_does_not_matter(order: list[int]) -> None:
     """The same pieces make the same run."""
     pieces = [
-        piece(1, end=9.0, attributes={"cta.event.id": "e"}),
+        piece(1, start=0.5, end=9.0, attributes={"cta.event.id": "e"}),
         piece(2, parent=1, start=1.0, end=2.0, attributes={"cta.output": "{}"}),
         piece(3, parent=1, start=2.0, end=3.0, failed=True),
         piece(4, parent=3, start=2.0, end=3.0, failed=True),
@@ -130,7 +130,7 @@ def test_the_order_of_arrival_does_not_matter(order: list[int]) -> None:
         ("STEP", "s1"), ("STEP", "s2"), ("STEP", "s3"), ("STEP", "s4"), ("ERROR", "s4"), ("ERROR", "s3"),
     ]  # fmt: skip
     assert {each.event_id for each in run.trace} == {"e"}
-    assert (run.event_count, run.failed_count, run.duration_ms) == (1, 1, 9000.0)
+    assert (run.event_count, run.failed_count, run.duration_ms) == (1, 1, 8500.0)
 
 
 def test_several_events_of_one_trace_are_counted() -> None:

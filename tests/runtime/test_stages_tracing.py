@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cta_core.run import TraceKind
 from cta_server.runtime.stages import ChainResult, StageKind, StageOutcome, StageSpec, trace
+from cta_server.runtime.stages.tracing import Recorded
 
 STAGES = (
     StageSpec(name="Intake", call="m:intake"),
@@ -69,3 +70,31 @@ def test_events_that_no_stage_saw_are_there() -> None:
 def test_no_events_leave_no_trace() -> None:
     """An empty batch has an empty trace."""
     assert trace(ChainResult(outcomes=(), stages=STAGES), event_ids=(), time=0.0) == ()
+
+
+def test_a_recorded_batch_holds_what_went_in_and_out() -> None:
+    """As many events of each sort as asked for: the first stage's input, every output, and what the failing one took."""
+    ok = StageOutcome(ok=True, output=b"3", stage_ms=(1.0, 1.0), values=(b"2", b"3"))
+    bad = StageOutcome(ok=False, stage="Retriever", error_type="E", stage_ms=(1.0, 1.0), values=(b"2",))
+    result = ChainResult(outcomes=(ok, ok, bad, bad), stages=STAGES)
+    wanted = Recorded(inputs=[b"1"] * 4, healthy=1, failed=1)
+    entries = trace(result, event_ids=("a", "b", "c", "d"), time=0.0, recorded=wanted)
+    assert [(e.kind.value, e.event_id, e.input_json, e.output_json) for e in entries] == [
+        ("STEP", "", "", ""),
+        ("STEP", "a", "1", "2"),
+        ("STEP", "c", "1", "2"),
+        ("TOOL", "", "", ""),
+        ("TOOL", "a", "", "3"),
+        ("ERROR", "c", "2", ""),
+        ("ERROR", "d", "", ""),
+    ]
+
+
+def test_a_recorded_batch_is_bounded() -> None:
+    """What would make the run too large is left out; a body that is too long is left out for itself."""
+    large = StageOutcome(ok=True, output=b"", stage_ms=(1.0,), values=(b"x" * 16_000,))
+    result = ChainResult(outcomes=(large,) * 100, stages=STAGES[:1])
+    wanted = Recorded(inputs=[b"y" * 20_000] * 100, healthy=100, failed=0)
+    kept = [e for e in trace(result, event_ids=["e"] * 100, time=0.0, recorded=wanted) if e.event_id]
+    assert len(kept) == 512 * 1024 // 36_000
+    assert {(e.input_json, len(e.output_json)) for e in kept} == {("", 16_000)}

@@ -14,11 +14,11 @@ from cta_core.run import Run, RunOrigin, recorded
 from cta_server.runtime.gates import StreamGate
 from cta_server.runtime.hub import Hub
 from cta_server.runtime.ids import Ids
-from cta_server.runtime.stages.outcome import ChainResult
+from cta_server.runtime.stages.outcome import VALUES_HEALTHY, ChainResult
 from cta_server.runtime.stages.tracing import Recorded, trace
 from cta_server.runtime.storage import Storage
 
-EVENTS: Final = 20
+EVENTS: Final = VALUES_HEALTHY
 """Events of one run whose inputs and outputs are kept, healthy and failed ones each; ten failed ones are enough for an
 analysis."""
 BURST: Final = 400.0

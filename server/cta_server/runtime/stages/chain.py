@@ -27,6 +27,7 @@ from cta_server.runtime.stages.outcome import (
     TIME_LIMIT,
     VALUE_BYTES,
     VALUES_BYTES,
+    VALUES_HEALTHY,
     StageOutcome,
 )
 from cta_server.runtime.stages.spec import StageSpec
@@ -150,7 +151,7 @@ class Chain:
             output=output,
             latency_ms=(monotonic() - begun) * 1000,
             stage_ms=tuple(times),
-            values=tuple(values.kept) if values is not None else (),
+            values=tuple(values.kept) if values is not None and number < VALUES_HEALTHY else (),
         )
 
     def _on_alarm(self, _signal: int, _frame: FrameType | None) -> None:

@@ -28,6 +28,8 @@ VALUE_BYTES: Final = 16 * 1024
 """Longest output of one stage that is kept for a trace; an analysis needs events, not documents."""
 VALUES_BYTES: Final = 64 * 1024
 """The same of all stages of one event."""
+VALUES_HEALTHY: Final = 20
+"""Of the events of one batch that went well so many, the first, keep their values; the rest would only be copied."""
 MESSAGE_CHARS: Final = 300
 """Longest message of an error: one sentence and a value fit, a traceback or a payload do not."""
 

@@ -105,7 +105,7 @@ def _kept(outcomes: Sequence[StageOutcome], recorded: Recorded) -> dict[int, Non
     kept: dict[int, None] = {}
     room = _MAX_BYTES
     failed = [index for index, outcome in enumerate(outcomes) if not outcome.ok][: recorded.failed]
-    healthy = [index for index, outcome in enumerate(outcomes) if outcome.ok][: recorded.healthy]
+    healthy = [index for index, outcome in enumerate(outcomes) if outcome.ok and outcome.values][: recorded.healthy]
     for index in (*failed, *healthy):
         room -= len(recorded.inputs[index]) + sum(map(len, outcomes[index].values))
         if room < 0:
