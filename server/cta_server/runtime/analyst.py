@@ -168,7 +168,9 @@ class Analyst:
         veil, stream = gate.veil, gate.stream
         if veil is None:
             return Material(stream=stream, healthy=baseline, drifted=drifted)
-        study = veil.study(baseline, drifted, copied=incident.severity is Severity.SILENT)
+        # In a thread: of wide events it takes tenths of a second, and the loop has others to serve.
+        copied = incident.severity is Severity.SILENT
+        study = await asyncio.to_thread(veil.study, baseline, drifted, copied=copied)
         stream = msgspec.structs.replace(stream, contract=veil.declared, learned=veil.learned)
         return Material(stream=stream, healthy=study.healthy, drifted=study.drifted, study=study)
 
