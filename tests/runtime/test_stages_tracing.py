@@ -73,7 +73,7 @@ def test_no_events_leave_no_trace() -> None:
 
 
 def test_a_recorded_batch_holds_what_went_in_and_out() -> None:
-    """As many events of each sort as asked for: the first stage's input, every output, and what the failing one took."""
+    """As many events of each sort as asked for: the first input, every output, and what the failing stage took."""
     ok = StageOutcome(ok=True, output=b"3", stage_ms=(1.0, 1.0), values=(b"2", b"3"))
     bad = StageOutcome(ok=False, stage="Retriever", error_type="E", stage_ms=(1.0, 1.0), values=(b"2",))
     result = ChainResult(outcomes=(ok, ok, bad, bad), stages=STAGES)
