@@ -59,6 +59,7 @@ async def test_stats_count_what_passed_and_what_waits(api: Api, new_stream: NewS
     assert after.quarantined_count - before.quarantined_count == 2
     assert after.held_count - before.held_count == 2
     assert after.stream_count - before.stream_count == 1
+    assert (after.archive.engine, after.archive.reachable, after.archive.spooled_rows) == ("SQLite", True, 0)
     assert after.uptime.ToMicroseconds() > before.uptime.ToMicroseconds()
     request = service.WatchStatsRequest()
     request.interval.FromMilliseconds(50)

@@ -8,9 +8,10 @@ asks there, except for a signature that is not here, and for what looks alike.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import structlog
@@ -43,7 +44,7 @@ class History(Writing):
         super().__init__(near, outbox, drainer, by_age=by_age)
         self._pace = pace
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="archive-history")
-        self._busy = 0
+        self._free = threading.Semaphore(READERS)
         self._shy_until = 0.0
 
     def recent_events(
@@ -172,20 +173,16 @@ class History(Writing):
     def _ask(self, work: Callable[[ClickHouseArchive], T], seconds: float) -> T | None:
         """What ClickHouse says, None if it does not say it in time."""
         far = self._drainer.far
-        if far is None or self._busy >= READERS or time.monotonic() < self._shy_until:
+        if far is None or time.monotonic() < self._shy_until or not self._free.acquire(blocking=False):
             return None
-        self._busy += 1
         future: Future[T] = self._readers.submit(work, far)
-        future.add_done_callback(self._free)
+        future.add_done_callback(lambda _: self._free.release())
         try:
             return future.result(seconds)
-        except (StoreError, TimeoutError) as error:
+        except (StoreError, TimeoutError, CancelledError) as error:
             self._shy_until = time.monotonic() + self._pace.shy
             log.warning("history is answered without the archive's database", why=str(error) or f"over {seconds:g} s")
             return None
-
-    def _free(self, _: Future[T]) -> None:
-        self._busy -= 1
 
 
 def _id(document: Run | StoredReport | Canary | SignatureRecord) -> str:
