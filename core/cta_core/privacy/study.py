@@ -11,7 +11,6 @@ Called by the runtime around the diagnosis; pure.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -24,16 +23,10 @@ from cta_core.contract import Contract
 from cta_core.diagnosis.report import Decision, Evidence, Report, TestCase
 from cta_core.errors import EventRefused
 from cta_core.event import decode, encode
-from cta_core.path import Parts, leaves, parse, values
+from cta_core.path import parse
 from cta_core.privacy.mask import Mask, Method, covers
 from cta_core.privacy.masker import Masker
-
-MISSING: Final = 0.95
-"""A masked field is missing when it is rarer than this share of its healthy rate. Too high a share only puts more new
-members in disguise, which asks a person more often."""
-
-LEAST_COPY: Final = 4
-"""Characters of a masked value from which a text that has it inside counts as its copy; shorter ones are in many."""
+from cta_core.privacy.newcomers import Seen, is_masked, revealed
 
 IDENTIFIER: Final = 8
 """Digits from which numbers of one length are identifiers and no quantities: nobody scales a card number, and amounts
@@ -57,9 +50,6 @@ _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _DIGITS: Final = re.compile(r"\d+")
 _DATE: Final = re.compile(r"[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}.*|[0-9]{1,2}:[0-9]{2}.*")
 
-Extent = tuple[int, int]
-"""Digits and letters of a value."""
-
 
 class Study:
     """The copies for one analysis."""
@@ -76,23 +66,24 @@ class Study:
         """`healthy` are copies; `drifted` are the events themselves, or, with `copied`, copies as well."""
         self._masks = masker.masks
         events = list(_decoded(drifted))
-        here, there = _Seen(events), _Seen(_decoded(healthy))
+        here, there = Seen(events), Seen(_decoded(healthy))
         known = {field.path for field in contract.fields()} if contract is not None else set[str]()
         fresh = {path for path in here.values if path not in known and path not in there.values}
-        fresh = {path for path in fresh if not _below_mask(path, masker.masks)}
-        revealed = _revealed(fresh, here, there, masker.masks, contract, events) if contract is not None else fresh
-        if copied:
-            revealed = set[str]() if contract is not None else fresh
-        copier = masker.knowing(revealed) if revealed else masker
+        fresh = {path for path in fresh if not is_masked(path, masker.masks)}
+        # Without a contract the masker hides no new member; and a copy has none to reveal.
+        shown = fresh if contract is None else set[str]()
+        if contract is not None and not copied:
+            shown = revealed(fresh, here, there, masker.masks, contract, events)
+        copier = masker.knowing(shown) if shown else masker
         self.healthy = list(healthy)
         self.drifted = list(drifted) if copied else [encode(copier.event(event)) for event in events]
         self._disguised = [
             *(parse(mask.path) for mask in masker.masks),
-            *(parse(path) for path in fresh - revealed),
+            *(parse(path) for path in fresh - shown),
         ]
         if contract is not None:
             self._disguised += [parse(path) for path in there.values if path not in known]
-        copies = _Seen(_decoded(self.drifted))
+        copies = Seen(_decoded(self.drifted))
         self._strange = dict(_strange(masker.masks, there, copies))
         self._values = {path: [*there.values.get(path, ()), *copies.values.get(path, ())]
                         for path in {*there.values, *copies.values}}  # fmt: skip
@@ -187,65 +178,11 @@ class Study:
                 yield from found
 
 
-class _Seen:
-    """The leaves of some events."""
-
-    def __init__(self, events: Iterable[dict[str, Any]]) -> None:
-        self.values: dict[str, list[Any]] = {}
-        self.rates: Counter[str] = Counter()
-        self.count = 0
-        for event in events:
-            self.count += 1
-            found: set[str] = set()
-            for path, value in leaves(event):
-                self.values.setdefault(path, []).append(value)
-                found.add(path)
-            self.rates.update(found)
-
-    def rate(self, path: Parts) -> float:
-        """Share of events that have the field, or at least one below it."""
-        most = max((rate for name, rate in self.rates.items() if covers(path, parse(name))), default=0)
-        return most / self.count if self.count else 0.0
-
-    def below(self, path: Parts) -> list[Any]:
-        """The values at and below a field."""
-        return [value for name, found in self.values.items() if covers(path, parse(name)) for value in found]
-
-
-def _revealed(
-    fresh: set[str], here: _Seen, there: _Seen, masks: Sequence[Mask], contract: Contract, events: Sequence[Any]
-) -> set[str]:
-    """New members that surely hold nothing that a masked field held."""
-    lost = [mask for mask in masks if _is_missing(mask, here, there, contract)]
-    if any(mask.method is Method.DROP for mask in lost):
-        return set()  # nothing is known of its values, so any new member may have them
-    lost_extents = [[_extent(value) for value in there.below(parse(mask.path))] for mask in lost]
-    secrets = [
-        [text.lower() for mask in masks for value in values(event, parse(mask.path)) for text in _texts(value)]
-        for event in events
-    ]
-    return {
-        path
-        for path in fresh
-        if not any(_may_hold(here.values[path], extents) for extents in lost_extents)
-        and not _copies(path, events, secrets)
-    }
-
-
-def _is_missing(mask: Mask, here: _Seen, there: _Seen, contract: Contract) -> bool:
-    parts = parse(mask.path)
-    rate = here.rate(parts)
-    if mask.method is Method.HASH:
-        return rate < MISSING * there.rate(parts)
-    required = any(field.required and covers(parts, parse(field.path)) for field in contract.fields())
-    return rate < MISSING if required else rate == 0.0
-
-
-def _strange(masks: Sequence[Mask], there: _Seen, copies: _Seen) -> Iterator[tuple[str, str]]:
+def _strange(masks: Sequence[Mask], there: Seen, copies: Seen) -> Iterator[tuple[str, str]]:
     """Masked fields whose values have another form than healthy ones, and how many."""
     for path, found in copies.values.items():
         known = there.values.get(path, ())
-        if not known or not _below_mask(path, masks):
+        if not known or not is_masked(path, masks):
             continue
         forms = {_form(value) for value in known}
         if len(forms) > FORMS:
@@ -260,53 +197,6 @@ def _form(value: Any) -> str:
     if isinstance(value, str):
         return "text " + _DIGITS.sub("9", _LETTERS.sub("a", value))
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
-
-
-def _may_hold(found: Sequence[Any], extents: Sequence[Extent]) -> bool:
-    """Whether any of the values can be a masked one, a part of one, or can have one inside."""
-    most = (max((d for d, _ in extents), default=0), max((letters for _, letters in extents), default=0))
-    least = (min((d for d, _ in extents), default=0), min((letters for _, letters in extents), default=0))
-    for value in found:
-        digits, letters = _extent(value)
-        if digits + letters == 0:
-            continue
-        if digits <= most[0] and letters <= most[1]:
-            return True
-        if sum(least) > 0 and digits >= least[0] and letters >= least[1]:
-            return True
-    return False
-
-
-def _extent(value: Any) -> Extent:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return 0, 0
-    text = value if isinstance(value, str) else repr(value)
-    return sum(letter.isdigit() for letter in text), sum(letter.isalpha() for letter in text)
-
-
-def _copies(path: str, events: Sequence[Any], secrets: Sequence[Sequence[str]]) -> bool:
-    """Whether a new member repeats a masked value of its event."""
-    parts = parse(path)
-    for event, known in zip(events, secrets, strict=True):
-        for value in values(event, parts):
-            for text in _texts(value):
-                low = text.lower()
-                if any(low == secret or (len(secret) >= LEAST_COPY and secret in low) or
-                       (len(low) >= LEAST_COPY and low in secret) for secret in known):  # fmt: skip
-                    return True
-    return False
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """The scalars of a value as text; truth values and null say nothing."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield repr(value)
-    elif isinstance(value, (dict, list)):
-        for _, leaf in leaves(value):
-            if not isinstance(leaf, (dict, list)):
-                yield from _texts(leaf)
 
 
 def is_quantity(found: Iterable[Any]) -> bool:
@@ -329,11 +219,6 @@ def is_quantity(found: Iterable[Any]) -> bool:
         return True
     identifier = len(digits) == 1 and min(digits) >= IDENTIFIER and not fractions
     return numbers * 10 > total and not identifier
-
-
-def _below_mask(path: str, masks: Sequence[Mask]) -> bool:
-    parts = parse(path)
-    return any(covers(parse(mask.path), parts) for mask in masks)
 
 
 def _decoded(raws: Iterable[bytes]) -> Iterator[dict[str, Any]]:
