@@ -7,7 +7,6 @@ others'. `rpc.convert.otlp` reads the messages, `runtime.traces` keeps the piece
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -214,8 +213,8 @@ def _body(attributes: dict[str, Any], names: Sequence[str], what: str, lost: lis
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     return True
 

@@ -17,6 +17,7 @@ import msgspec
 
 from cta_core.errors import EventRefused, Violation
 from cta_core.event import decode, encode
+from cta_core.path import is_array, is_object
 from cta_core.run import Run, RunOrigin, TraceEvent, TraceKind, TraceNote, recorded
 
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -235,7 +236,7 @@ def _body(fields: dict[str, Any], field: str) -> str:
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return _text(value)
         return value
     return _text(value)
@@ -248,14 +249,14 @@ def _text(value: Any) -> str:
 def _error(fields: dict[str, Any], kind: TraceKind) -> dict[str, str]:
     """Message, class and stack; an `error` may be an object that holds all three."""
     value = _take(fields, "error")
-    inner = dict(value) if isinstance(value, dict) else {}
-    message = inner.get("message", "") if inner else "" if value is _NOTHING else value
+    inner: dict[str, Any] = value if is_object(value) else {}
+    message: Any = inner.get("message", "") if inner else "" if value is _NOTHING else value
     if kind is not TraceKind.ERROR:
         if value is not _NOTHING and not isinstance(value, str):
             raise _Fault("error", "stands in a line of another kind; an error is a line of kind error")
         return {"message": str(message)[:TEXT_CHARS]}
-    error_type = inner.get("type") or inner.get("name") or _name(fields, "error_type")
-    stack = inner.get("stack") or inner.get("stacktrace") or _take(fields, "stack")
+    error_type: Any = inner.get("type") or inner.get("name") or _name(fields, "error_type")
+    stack: Any = inner.get("stack") or inner.get("stacktrace") or _take(fields, "stack")
     for field, text in (("error", message), ("error_type", error_type)):
         if not isinstance(text, str):
             raise _Fault(field, "must be text, or an object with type, message and stack")
@@ -269,7 +270,7 @@ def _error(fields: dict[str, Any], kind: TraceKind) -> dict[str, str]:
 
 
 def _lines(stack: Any) -> str:
-    return "\n".join(map(str, stack)) if isinstance(stack, list) else str(stack)
+    return "\n".join(str(each) for each in stack) if is_array(stack) else str(stack)
 
 
 def _notes(fields: dict[str, Any]) -> tuple[TraceNote, ...]:
@@ -285,10 +286,10 @@ def _notes(fields: dict[str, Any]) -> tuple[TraceNote, ...]:
 def _attributes(fields: dict[str, Any]) -> str:
     """The line's attributes, and every key that is nothing else."""
     value = _take(fields, "attributes")
-    if value is not _NOTHING and not isinstance(value, dict):
+    own: dict[str, Any] = value if is_object(value) else {}
+    if value is not _NOTHING and not is_object(value):
         raise _Fault("attributes", "must be an object")
-    left = {name: it for name, it in fields.items() if it is not None}
-    all_of = left if not isinstance(value, dict) else value | left
+    all_of = own | {name: it for name, it in fields.items() if it is not None}
     text = _text(all_of) if all_of else ""
     if len(text) > ATTRIBUTES_CHARS:
         raise _Fault("attributes", f"must have at most {ATTRIBUTES_CHARS:,} characters, they have {len(text):,}")
@@ -332,5 +333,5 @@ def _value(text: str) -> Any:
         return _NOTHING
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text

@@ -69,6 +69,7 @@ def test_a_client_span_is_a_tool() -> None:
         ({"gen_ai.tool.call.arguments": '{"a":1}', "gen_ai.tool.call.result": {"b": [2]}}, '{"a":1}', '{"b":[2]}'),
         ({"gen_ai.input.messages": [{"role": "me"}], "gen_ai.output.messages": "plain"}, '[{"role":"me"}]', '"plain"'),
         ({"cta.input": "1", "gen_ai.tool.call.arguments": '{"a":1}'}, "1", ""),
+        ({"cta.input": "NaN", "cta.output": "[" * 9000}, '"NaN"', json.dumps("[" * 9000)),
         ({}, "", ""),
     ],
 )

@@ -233,3 +233,12 @@ def test_any_line_is_read_or_refused(raw: bytes) -> None:
     """Never an exception, and never both."""
     runs, faults = read([raw], stream_id="s")
     assert len(runs) + len(faults) == 1
+
+
+def test_text_that_nests_without_end_is_text() -> None:
+    """A string that looks like JSON and is too deep to be read stays the string that it is, both ways."""
+    deep = "[" * 100_000
+    entry = only(input=deep)
+    assert json.loads(entry.input_json) == deep
+    bare = Run(run_id="run_1", stream_id="s", trace=(msgspec.structs.replace(entry, input_json=deep),))
+    assert len(list(write(bare))) == 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterable
+from typing import Final, TypeVar
 
 import structlog
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_api
@@ -26,6 +26,8 @@ from cta_server.runtime.ports import Taken
 from cta_server.runtime.traces import MOST_PIECES
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MOST: Final = 8192
 """Spans or records of one call: what the collector's own batches hold. An SDK sends 512."""
@@ -147,7 +149,7 @@ class OtlpLogServicer(logs_service_pb2_grpc.LogsServiceServicer):
         return answer
 
 
-async def _breathing(items: Iterable[Any]) -> Any:
+async def _breathing(items: Iterable[T]) -> AsyncIterator[T]:
     """The items, with a look at the event loop now and then."""
     for number, item in enumerate(items, 1):
         yield item
