@@ -284,7 +284,9 @@ def test_the_kill_switch_wins(run: Run, tmp_path: Path) -> None:
         told = run("incidents", "approve", incident, code=Exit.REFUSED)
         assert "KILL_SWITCH_ENGAGED" in told.stderr
         assert "cta system kill-switch off" in told.stderr
-        assert "ENGAGED" in run("system", "stats").stdout
+        shown = run("system", "stats").stdout
+        assert "ENGAGED" in shown
+        assert "SQLite" in shown
     finally:
         run("system", "kill-switch", "off")
     run("incidents", "resolve", incident, "--comment", "test over")

@@ -172,6 +172,20 @@ def test_the_kill_switch_is_never_cut_from_the_bar() -> None:
     assert "HALTED" in plain_text(top_bar.draw(halted, 60, 1))
 
 
+def test_an_archive_that_is_away_is_told_with_what_waits() -> None:
+    """The top bar says that it is away, the server's sheet why, what waits, and what was lost; else neither does."""
+    model = full()
+    assert "archive away" not in plain_text(top_bar.draw(model, 120, 1))
+    away = facts.ArchiveFact(
+        engine="ClickHouse", away=True, rows=1284, size=3 << 20, age=90.0, dropped=50, aside=2, error="no route"
+    )
+    model = msgspec.structs.replace(model, stats=msgspec.structs.replace(model.stats, archive=away))
+    assert "! archive away" in plain_text(top_bar.draw(model, 120, 1))
+    sheet = " ".join(plain_text(server_sheet.draw(model, 120, 0)).split())
+    for part in ("ClickHouse", "away: no route", "1,284 wait (3.0 MiB)", "50 events dropped", "2 rows refused"):
+        assert part in sheet
+
+
 @pytest.mark.parametrize(
     ("state", "canary_id", "stage"),
     [
