@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from cta_core.diagnosis.formats import CLOCKS, OPAQUE, SPECIFIC
-from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import INTEGER, NUMBER, Floats, View, kolmogorov, kolmogorov_noise, total_variation
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +64,10 @@ def fit(target: View, given: View, *, loose: bool = False) -> Fit:
     if not target.solid:
         # The field was null in every healthy event: nothing says what its values look like.
         return Fit(score=0.3, conflicts=("the healthy field has no values to compare with",))
-    extra = given.solid_types - target.solid_types
-    if extra == {"number"} and target.kind == "number" and np.all(given.numbers == np.round(given.numbers)):
+    extra: frozenset[str] = given.solid_types - target.solid_types
+    if extra == NUMBER and target.kind == "number" and np.all(given.numbers == np.round(given.numbers)):
         extra = frozenset()
-    if extra == {"integer"} and "number" in target.solid_types:
+    if extra == INTEGER and "number" in target.solid_types:
         extra = frozenset()
     conflicts: list[str] = []
     foreign = sum(given.types[kind] for kind in extra)

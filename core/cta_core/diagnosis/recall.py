@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from cta_core.adapter.compile import CompiledAdapter, compile_program
+from cta_core.adapter.guard import Test
 from cta_core.adapter.program import Program
 from cta_core.contract import Contract
 from cta_core.diagnosis.assemble import is_below
@@ -60,6 +61,9 @@ MAX_BROKEN = 8
 
 PROVED = 8
 """Events that are run again and backwards. The adapter was proved on 50 when it was found, and in its canary."""
+
+NUMERIC = frozenset({"integer", "number"})
+"""JSON types that one number field may mix."""
 
 COUNTER = 0.97
 """Share of rising neighbours from which numbers are a counter or a clock."""
@@ -138,6 +142,8 @@ def _judged(program: Program, healthy: Baseline, sample: Sample, *, bound: bool)
     healed = [
         event for event, touched in zip(trial.healed, trial.touched, strict=True) if touched and event is not None
     ]
+    if not all(trial.touched) and _tells_by_fraction(program):
+        return None
     if len(healed) < min(LEAST_EVENTS, len(sample.events)) or trial.held > MAX_HELD * len(sample.events):
         return None
     compared = _explained(program, trial, changed, healed, healthy, sample, strict=bound)
@@ -153,6 +159,14 @@ def _judged(program: Program, healthy: Baseline, sample: Sample, *, bound: bool)
     if not all(check.passed for check in proof):
         return None
     return report_of(adapter, trial, healthy, sample.events, sample.broken, compared, proof, sample.total)
+
+
+def _tells_by_fraction(program: Program) -> bool:
+    """Does it tell its events from others by whether a number has a fraction? Whole amounts are written without one as
+    well, so where both kinds come side by side that decides nothing.
+    """
+    conditions = (*program.guard, *(condition for step in program.steps for condition in step.when))
+    return any(one.test is Test.TYPE and NUMERIC.issuperset(one.types) for one in conditions)
 
 
 def _promising(adapter: CompiledAdapter, sample: Sample) -> bool:

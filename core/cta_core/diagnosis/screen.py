@@ -18,7 +18,7 @@ import numpy as np
 from cta_core.diagnosis.formats import epoch_format, family_of, mask_of, masks_of, seconds_of
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.table import Table
-from cta_core.diagnosis.views import Floats, View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import INTEGER, Floats, View, kolmogorov, kolmogorov_noise, total_variation
 
 APART = 0.09
 """Distance of two distributions beyond chance from which numbers are compared in full; they do so from 0.1."""
@@ -57,7 +57,7 @@ def _is_calm(view: View, healthy: Table, here: Table) -> bool:
         case "boolean":
             return types == {bool} and _is_calm_flag(view, column.values)
         case "number":
-            whole = view.solid_types == {"integer"}
+            whole = view.solid_types == INTEGER
             return types <= ({int} if whole else {int, float}) and _are_calm_numbers(view, column.values)
         case "string":
             return types == {str} and (len(view.solid) < 20 or _are_calm_texts(view, column.values))

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from cta_core.adapter.guard import Condition, Test
 from cta_core.adapter.program import Program
 from cta_core.adapter.scalar import JsonType
-from cta_core.adapter.steps import Cast, Default, Rename
+from cta_core.adapter.steps import Cast, Default, Rename, Scale
 from cta_core.contract import compile_contract
 from cta_core.diagnosis import Baseline, Decision, Method, diagnose
 from cta_core.diagnosis.recall import recall
@@ -80,6 +81,21 @@ def test_a_field_that_was_well_is_not_touched() -> None:
     assert recall(BASELINE, floats, CONTRACT, [cast]) is None
     assert diagnose(BASELINE, floats, CONTRACT, hints=[cast]).decision is not Decision.HEAL
     assert recall(BASELINE, events(500), CONTRACT, [note]) is None
+
+
+def test_cents_among_units_are_not_told_by_their_type() -> None:
+    """A fix that is for whole numbers heals a stream of cents, and is not taken where units come between them: a whole
+    amount of units has the same type.
+    """
+    healthy = [{**event, "amount": round(event["amount"] + 0.25, 2)} for event in events(0)]
+    baseline = Baseline(healthy)
+    cents = [{**event, "amount": round((event["amount"] + 0.25) * 100)} for event in events(500)]
+    units = [{**event, "amount": event["amount"] + 0.25} for event in events(500)]
+    whole = Condition(path="/amount", test=Test.TYPE, types=("integer",))
+    fix = Program(guard=(whole,), steps=(Scale(path="/amount", numerator=1, denominator=100, decimals=2),))
+    assert recall(baseline, cents, CONTRACT, [fix]) is not None
+    mixed = [cents[n] if n % 2 else units[n] for n in range(len(cents))]
+    assert recall(baseline, mixed, CONTRACT, [fix]) is None
 
 
 def test_the_report_counts_all_events() -> None:
