@@ -26,6 +26,7 @@ from cta_client.channel import Client, connect
 from cta_server.runtime.faultpoints import TRACE_POINTS
 from helpers.otlp import runs_of, span, spans
 from helpers.server import ROOT, LiveServer, close, environment, live_server, start_server
+from helpers.trace_victim import life
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -96,15 +97,16 @@ def assert_failed(run: Run) -> None:
 
 
 def lived(folder: Path, point: str) -> int:
-    """A whole life of a server, which may end before it serves; how it ended."""
-    command = [sys.executable, "-m", "cta_server", "--port", "0", "--store", str(folder / "store"), *QUICK]
+    """The life of a process that makes runs of the store's traces; how it ended."""
     env = environment(CTA_FAULT_POINT=point)
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, timeout=30, check=False).returncode
+    env["PYTHONPATH"] += os.pathsep + str(ROOT / "tests")
+    command = [sys.executable, "-m", "helpers.trace_victim", str(folder), "20"]
+    return subprocess.run(command, env=env, capture_output=True, timeout=30, check=False).returncode
 
 
 async def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """Killed at every point between the spans and their run, one life after the other, the server makes one run of
-    all of them, also when the exporter sends them again.
+    """Killed at every point between the spans and their run, one life after the other, one run is made of all of
+    them: of the span that was acknowledged, and of the one that was kept and never answered.
     """
     calls = [spans(span(2, parent=1, start=1), cta__stream="s"), spans(span(1), cta__stream="s")]
     first, *others = TRACE_POINTS
@@ -118,12 +120,9 @@ async def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         assert server.process.wait(10) == -signal.SIGKILL, f"{first} was never reached"
     finally:
         close(server)
+    store = tmp_path / "store"
     for point in others:  # nothing is sent: what the former life took is enough to get there
-        assert await asyncio.to_thread(lived, tmp_path, point) == -signal.SIGKILL, f"{point} was never reached"
-    with live_server(tmp_path, extra=QUICK) as again:
-        async with connect(again.address) as client, grpc.aio.insecure_channel(again.address) as channel:
-            (run,) = await runs_of(client.runs, "s")
-            assert [entry.stage for entry in run.trace] == ["stage-1", "stage-2"]
-            for call in calls:
-                assert not (await TraceServiceStub(channel).Export(call)).HasField("partial_success")
-            assert len(await runs_of(client.runs, "s")) == 1
+        assert await asyncio.to_thread(lived, store, point) == -signal.SIGKILL, f"{point} was never reached"
+    for seconds in (0.8, 0.2):
+        (run,) = await life(store, seconds)
+        assert [entry.stage for entry in run.trace] == ["stage-1", "stage-2"]
