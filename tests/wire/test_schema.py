@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import array
+import math
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from cta_core.adapter.program import Program
+from cta_core.adapter.steps import Rename
 from cta_core.canary import Canary
+from cta_core.memory import SignatureRecord
 from cta_core.run import Run
+from cta_core.signature import likeness
 from cta_server.runtime.ports import RecordedEvent
 from cta_server.store.clickhouse import ClickHouseArchive, Retention, open_clickhouse
 from cta_server.store.clickhouse.documents import RUNS
@@ -52,6 +60,36 @@ def test_tables_of_version_1_are_brought_up_to_date_with_their_rows(url: str, en
     assert archive.get_run("run_1") is not None
     assert archive.get_canary("can_1") is not None
     assert engine.rows("SELECT count() FROM events WHERE payload IS NOT NULL") == [(701,)]
+    archive.close()
+
+
+def unit(numbers: Sequence[float]) -> tuple[float, ...]:
+    """A unit vector, single precision."""
+    length = math.sqrt(sum(number * number for number in numbers))
+    return tuple(array.array("f", [number / length for number in numbers]))
+
+
+def test_a_search_by_coarse_vectors_finds_what_an_exact_one_does(url: str, engine: Engine) -> None:
+    """The nearest of many that lie close together come first, those kept by the second release's tables included."""
+    migrate(engine, version=2)
+    chance = random.Random(7)
+    wanted = unit([chance.gauss(0, 1) for _ in range(128)])
+    near = [unit([each + chance.gauss(0, 0.02) for each in wanted]) for _ in range(600)]
+    far = [unit([chance.gauss(0, 1) for _ in range(128)]) for _ in range(300)]
+    ids = {f"sig_{number:026d}": vector for number, vector in enumerate((*near, *far))}
+    program = Program(steps=(Rename(source="/amt", target="/amount"),))
+    rows = []
+    for version, (key, vector) in enumerate(ids.items(), 1):
+        record = SignatureRecord(signature_id=key, fingerprint="sig1:a", stream_id="orders", program=program)
+        body = msgspec.json.encode(record).decode()
+        rows.append([key, "orders", "sig1:a", 0, 0, list(vector), body, version, 0])
+    ClickHouseArchive(engine).arrive("signatures", rows[::3], "former")
+    archive = open_clickhouse(url)
+    archive.arrive("signatures", [row for number, row in enumerate(rows) if number % 3], "later")
+    exact = sorted(ids, key=lambda key: -likeness(ids[key], wanted))
+    for limit in (1, 12, 100):
+        found = [each.signature.signature_id for each in archive.similar_signatures(wanted, limit=limit)]
+        assert found == exact[:limit]
     archive.close()
 
 
