@@ -42,8 +42,8 @@ HEAD = """\
 AFTER_CODES = """\
 
 `cta diagnose` exits 10 when an adapter heals the events and 20 when a person has to decide; `cta apply` exits 3 when
-events were held: both work without a server. `cta store check` and `migrate` exit 3 when ClickHouse is away, 10 when the
-store is of an older release, 11 when it is of a newer one, and 12 when it is damaged.
+events were held: both work without a server. `cta store check` and `migrate` exit 3 when ClickHouse is away, 10 when
+the store is of an older release, 11 when it is of a newer one, and 12 when it is damaged.
 
 ## Environment
 
