@@ -154,9 +154,7 @@ def _whole(
         return False
     if target in drifted.nodes or target in drifted.columns or any(is_below(path, target) for path in own):
         return False
-    if count < 2 and not (
-        "/*" in source[len(source) :] or any(leaf.startswith(source + "/*") for leaf in pairs.values())
-    ):
+    if count < 2 and not any(leaf.startswith(source + "/*") for leaf in pairs.values()):
         below = [path for path in healthy.columns if is_below(path, target)]
         if len(below) > 1 or len([path for path in drifted.columns if is_below(path, source)]) > 1:
             return False

@@ -13,7 +13,16 @@ import msgspec
 import numpy as np
 
 from cta_core.diagnosis.formats import CLOCKS, OPAQUE, SPECIFIC
-from cta_core.diagnosis.views import INTEGER, NUMBER, Floats, View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import (
+    INTEGER,
+    NUMBER,
+    Floats,
+    View,
+    kolmogorov,
+    kolmogorov_noise,
+    share_of,
+    total_variation,
+)
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -337,7 +346,7 @@ def _times(target: View, given: View, form: str) -> Fit:
 
 def _resolution(times: Floats) -> float:
     """Share of times that are not on a full minute."""
-    return float(np.mean(np.mod(times, 60) != 0))
+    return share_of(np.mod(times, 60) != 0)
 
 
 def _labels(target: View, given: View, loose: bool) -> Fit:

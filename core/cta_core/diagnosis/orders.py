@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cta_core.diagnosis.views import Floats
+from cta_core.diagnosis.views import Floats, share_of
 
 CLIP = 6.0
 """Most log-odds that one kind of relation may add: fields hang together, so their facts are not independent."""
@@ -31,12 +31,12 @@ def compare_order(a: Floats, x: Floats, b: Floats, y: Floats) -> tuple[float, fl
     gain = loss = 0.0
     words = ""
     for test, name, before, mixed in _orders(a[good], x[good]):
-        now = float(np.mean(test(b[here], y[here])))
+        now = share_of(test(b[here], y[here]))
         pooled = (before * n + now * m + 1) / (n + m + 2)
         z = (before - now) / math.sqrt(max(pooled * (1 - pooled), 1e-4) * (1 / n + 1 / m))
         lost = min(z * z / 2, 20.0) if before > now else 0.0
         # Among the drifted events as well the order must hold better than by chance, or it says nothing of this field.
-        chance = float(np.mean(test(np.roll(b[here], 7), y[here])))
+        chance = share_of(test(np.roll(b[here], 7), y[here]))
         clear = now - chance > 3 * math.sqrt(max(chance * (1 - chance), 1e-3) / m)
         won = min(CLIP, m * (before * math.log((before + 1e-9) / (mixed + 0.02)))) if lost < 3 and clear else 0.0
         if won > gain:
@@ -56,11 +56,11 @@ def _orders(a: Floats, x: Floats) -> list[tuple[Callable[..., Any], str, float, 
     """The orders that hold between two fields: test, words, share of events, and share by chance."""
     found: list[tuple[Callable[..., Any], str, float, float]] = []
     for test, name in ((np.less_equal, "never above"), (np.greater_equal, "never below"), (np.equal, "equal to")):
-        before = float(np.mean(test(a, x)))
+        before = share_of(test(a, x))
         if before < (0.1 if name == "equal to" else 0.98):
             continue
         # By chance: the same values in another order of the events.
-        mixed = float(np.mean(test(np.roll(a, 7), x)))
+        mixed = share_of(test(np.roll(a, 7), x))
         if mixed <= 0.85:
             found.append((test, name, before, mixed))
     return found

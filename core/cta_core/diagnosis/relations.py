@@ -379,7 +379,7 @@ class Relations:
             return Relation()
         for path, known, keys in self.memory(target):
             hits = misses = 0
-            values = set()
+            values: set[Any] = set()
             for key, value in zip(keys, theirs, strict=True):
                 if value is REFUSED or value is None or key not in known:
                     continue
@@ -432,13 +432,15 @@ def _by_key(keys: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
     for key, value in zip(keys, values, strict=True):
         if value is None or value is REFUSED or key is None or key is REFUSED:
             continue
-        kind = type(value)
+        # Not `type(value)`: a type checker would then see containers of unknown things, and it is no faster.
+        kind = value.__class__
         if kind is dict or kind is list:
             return {}
-        if type(key) is tuple:
+        kind = key.__class__
+        if kind is tuple:
             if any(part is None or part is REFUSED for part in key):
                 continue
-        elif type(key) is dict or type(key) is list:
+        elif kind is dict or kind is list:
             return {}
         before = known.get(key, REFUSED)
         if before is REFUSED:

@@ -18,7 +18,7 @@ import numpy as np
 from cta_core.diagnosis.formats import epoch_format, family_of, mask_of, masks_of, seconds_of
 from cta_core.diagnosis.promises import Promises
 from cta_core.diagnosis.table import Table
-from cta_core.diagnosis.views import INTEGER, Floats, View, kolmogorov, kolmogorov_noise, total_variation
+from cta_core.diagnosis.views import INTEGER, Floats, View, kolmogorov, kolmogorov_noise, share_of, total_variation
 
 APART = 0.09
 """Distance of two distributions beyond chance from which numbers are compared in full; they do so from 0.1."""
@@ -120,4 +120,4 @@ def _are_calm_texts(view: View, values: Sequence[str]) -> bool:
 def _has_seconds(view: View) -> bool:
     """Do the healthy times tell seconds?"""
     times = view.times(view.date_formats[0])
-    return float(np.mean(np.mod(times[~np.isnan(times)], 60) != 0)) > 0.5
+    return share_of(np.mod(times[~np.isnan(times)], 60) != 0) > 0.5

@@ -179,7 +179,8 @@ class Outbox(Part):
 
     def pending(self) -> Pending:
         """Deletes that ClickHouse may not have heard of."""
-        streams, signatures = set(), set()
+        streams: set[str] = set()
+        signatures: set[str] = set()
         erased: dict[str, int] = {}
         expired: dict[str, str] = {}
         with self._file.read() as conn:

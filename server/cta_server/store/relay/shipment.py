@@ -54,11 +54,15 @@ class _Block:
 
     def send(self, rows: Sequence[Row], token: str) -> list[Refused]:
         """Sends rows; returns those that are refused."""
-        for _ in range(TRIES if len(rows) == 1 else 1):
+        tries = TRIES if len(rows) == 1 else 1
+        while True:
             try:
                 self._far.arrive(self._table, [row.values for row in rows], token)
             except StoreConflict as error:
-                why = error
+                tries -= 1
+                if not tries:
+                    why = error
+                    break
             else:
                 self._taken += len(rows)
                 return []
