@@ -45,14 +45,23 @@ class Sample(msgspec.Struct):
     """Count by value, written as JSON."""
     hashes: dict[str, int] = {}
 
-    def add(self, key: str, count: int = 1) -> None:
+    @classmethod
+    def of(cls, counts: dict[str, int], hashes: dict[str, int], *, limit: int) -> Self:
+        """The sample of all these values."""
+        if len(counts) > limit:
+            kept = set(sorted(counts, key=lambda key: (hashes[key], key))[:limit])
+            counts = {key: count for key, count in counts.items() if key in kept}
+            hashes = {key: hashes[key] for key in counts}
+        return cls(limit=limit, counts=counts, hashes=hashes)
+
+    def add(self, key: str) -> None:
         """Counts a value."""
         if key in self.counts:
-            self.counts[key] += count
+            self.counts[key] += 1
             return
-        self.insert(key, _hash(key), count)
+        self.insert(key, _hash(key))
 
-    def insert(self, key: str, value: int, count: int = 1) -> None:
+    def insert(self, key: str, value: int) -> None:
         """Counts a value that is not counted yet and whose hash is known."""
         if len(self.counts) >= self.limit:
             if value > max(self.hashes.values()):
@@ -61,7 +70,7 @@ class Sample(msgspec.Struct):
             if (value, key) > (self.hashes[worst], worst):
                 return
             del self.counts[worst], self.hashes[worst]
-        self.counts[key] = count
+        self.counts[key] = 1
         self.hashes[key] = value
 
     def merged(self, other: Sample) -> Sample:
@@ -94,28 +103,54 @@ class FieldProfile(msgspec.Struct):
     smallest: list[int] = []
     """The smallest hashes of distinct values, rising."""
 
+    @classmethod
+    def of(cls, values: Iterable[tuple[Any, int]], *, events: int) -> Self:
+        """The profile of different values, each with how often it was seen: as if each had been added so often."""
+        field = cls(events=events)
+        masks: dict[str, int] = {}
+        keys: dict[str, int] = {}
+        for value, times in values:
+            mask, key = field._read(value, times)
+            if mask is not None:
+                masks[mask] = masks.get(mask, 0) + times
+            if key is not None:
+                keys[key] = keys.get(key, 0) + times
+        hashes = {key: _hash(key) for key in keys}
+        field.masks = Sample.of(masks, {mask: _hash(mask) for mask in masks}, limit=KEPT_MASKS)
+        field.values = Sample.of(keys, hashes, limit=KEPT_VALUES)
+        field.smallest = sorted(set(hashes.values()))[:KEPT_HASHES]
+        return field
+
     def add(self, value: Any) -> None:
         """Counts one value."""
-        self.present += 1
+        mask, key = self._read(value, 1)
+        if mask is not None:
+            self.masks.add(mask)
+        if key is not None:
+            self._distinct(key)
+
+    def _read(self, value: Any, times: int) -> tuple[str | None, str | None]:
+        """Counts what adds up; returns the value's mask and its key among distinct ones, where it has them."""
+        self.present += times
         kind = _TYPES.get(value.__class__, "null")
-        self.types[kind] = self.types.get(kind, 0) + 1
+        self.types[kind] = self.types.get(kind, 0) + times
         if kind in ("integer", "number"):
             number = float(value) if abs(value) < 1e300 else math.copysign(1e300, value)
             bucket = bucket_of(number)
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + times
             places = 0 if kind == "integer" or number == int(number) else min(9, len(repr(number).partition(".")[2]))
-            self.decimals[places] = self.decimals.get(places, 0) + 1
-            self._distinct(repr(value))
-        elif kind == "string":
+            self.decimals[places] = self.decimals.get(places, 0) + times
+            return None, repr(value)
+        if kind == "string":
             text = value[:_LONGEST]
             length = len(value) if len(value) <= 32 else len(value) // 8 * 8
-            self.lengths[length] = self.lengths.get(length, 0) + 1
+            self.lengths[length] = self.lengths.get(length, 0) + times
             family = family_of(text)
-            self.families[family] = self.families.get(family, 0) + 1
-            self.masks.add(mask_of(text))
-            self._distinct('"' + text)
-        elif kind == "boolean":
-            self._distinct("true" if value else "false")
+            self.families[family] = self.families.get(family, 0) + times
+            return mask_of(text), '"' + text
+        if kind == "boolean":
+            return None, "true" if value else "false"
+        return None, None
 
     def _distinct(self, key: str) -> None:
         if key in self.values.counts:
@@ -185,10 +220,15 @@ class Profile(msgspec.Struct):
     @classmethod
     def of(cls, events: Iterable[Any]) -> Self:
         """The profile of decoded events."""
-        profile = cls()
-        for event in events:
-            profile.observe(event)
-        return profile
+        columns: dict[str, _Column] = {}
+        count = 0
+        for count, event in enumerate(events, 1):
+            for path, value in leaves_of(event):
+                column = columns.get(path)
+                if column is None:
+                    column = columns[path] = _Column()
+                column.add(value, count)
+        return cls(count=count, fields={path: column.profile() for path, column in columns.items()})
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -225,6 +265,38 @@ class Profile(msgspec.Struct):
         """Share of events in which the field is there."""
         field = self.fields.get(path)
         return field.events / self.count if field is not None and self.count else 0.0
+
+
+class _Column:
+    """The values of one field, equal ones together: most values of most fields come again, and each is then read
+    once.
+    """
+
+    __slots__ = ("_events", "_last", "_times", "_values")
+
+    def __init__(self) -> None:
+        self._events = self._last = 0
+        self._times: dict[tuple[type, Any], int] = {}
+        self._values: dict[tuple[type, Any], Any] = {}
+
+    def add(self, value: Any, event: int) -> None:
+        """Counts a value of the event with this number, from 1."""
+        if event != self._last:
+            self._last = event
+            self._events += 1
+        kind = value.__class__
+        # Of numbers 0.0 and -0.0 are equal and not the same; empty objects and arrays cannot be looked up.
+        key = (kind, value if kind is str or kind is int else repr(value))
+        times = self._times.get(key)
+        if times is None:
+            self._times[key] = 1
+            self._values[key] = value
+        else:
+            self._times[key] = times + 1
+
+    def profile(self) -> FieldProfile:
+        """What was seen."""
+        return FieldProfile.of(zip(self._values.values(), self._times.values(), strict=True), events=self._events)
 
 
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}

@@ -53,6 +53,17 @@ def test_a_stored_profile_is_the_same_profile(some: list[Any]) -> None:
     assert Profile.from_bytes(raw).to_bytes() == raw
 
 
+@settings(deadline=None, max_examples=60)
+@given(events, st.integers(1, 90))
+def test_many_events_at_once_count_as_one_by_one(some: list[Any], times: int) -> None:
+    """A profile of many events is the same, to the order of what it counts, as one that saw them one by one."""
+    many = [*some, *({"n": index / 3, "s": f"{index:x} {'-' * (index % 40)}", "z": -0.0} for index in range(times))] * 2
+    grown = Profile()
+    for event in many:
+        grown.observe(event)
+    assert repr(Profile.of(many)) == repr(grown)
+
+
 def test_quantiles_are_exact_to_one_percent() -> None:
     """A quantile differs from the true one by a hundredth of its value at most."""
     profile = Profile.of({"n": value} for value in range(1, 2001))
