@@ -30,6 +30,8 @@ import msgspec
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from cta_client.seconds import seconds
+
 DETAILS_KEY: Final = "grpc-status-details-bin"
 """Trailing metadata in which gRPC carries a google.rpc.Status."""
 
@@ -242,7 +244,7 @@ def _details(error: grpc.aio.AioRpcError) -> _Details:
         elif entry.Unpack(bad):
             violations += [FieldViolation(field=each.field, message=each.description) for each in bad.field_violations]
         elif entry.Unpack(retry):
-            retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+            retry_after = seconds(retry.retry_delay)
     return _Details(info=found_info, violations=tuple(violations), retry_after=retry_after)
 
 

@@ -5,10 +5,8 @@ It decides nothing: `cta_core.trace_file` reads and writes the lines, the server
 
 from __future__ import annotations
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from cta.v1 import run_pb2 as api
+from cta_client.seconds import duration, milliseconds, seconds, timestamp
 from cta_core.run import Run, TraceEvent, TraceKind, TraceNote
 
 
@@ -16,18 +14,18 @@ def message_of(run: Run) -> api.Run:
     """A run to record."""
     return api.Run(
         stream_id=run.stream_id,
-        create_time=_timestamp(run.create_time),
+        create_time=timestamp(run.create_time),
         event_count=run.event_count,
         failed_count=run.failed_count,
-        duration=_duration(run.duration_ms),
+        duration=duration(run.duration_ms / 1000),
         trace_id=run.trace_id,
         trace=[
             api.TraceEvent(
                 kind=api.TraceKind.Value(f"TRACE_KIND_{entry.kind}"),
                 stage=entry.stage,
                 event_id=entry.event_id,
-                time=_timestamp(entry.time),
-                duration=_duration(entry.duration_ms),
+                time=timestamp(entry.time),
+                duration=duration(entry.duration_ms / 1000),
                 tool=entry.tool,
                 error_type=entry.error_type,
                 message=entry.message,
@@ -39,7 +37,7 @@ def message_of(run: Run) -> api.Run:
                 stacktrace=entry.stacktrace,
                 notes=[
                     api.TraceNote(
-                        time=_timestamp(note.time),
+                        time=timestamp(note.time),
                         name=note.name,
                         message=note.message,
                         attributes_json=note.attributes_json,
@@ -63,8 +61,8 @@ def run_of(message: api.Run) -> Run:
                 kind=_KINDS.get(entry.kind, TraceKind.STEP),
                 stage=entry.stage,
                 event_id=entry.event_id,
-                time=_seconds(entry.time),
-                duration_ms=entry.duration.ToMicroseconds() / 1000,
+                time=seconds(entry.time),
+                duration_ms=milliseconds(entry.duration),
                 tool=entry.tool,
                 error_type=entry.error_type,
                 message=entry.message,
@@ -76,7 +74,7 @@ def run_of(message: api.Run) -> Run:
                 stacktrace=entry.stacktrace,
                 notes=tuple(
                     TraceNote(
-                        time=_seconds(note.time),
+                        time=seconds(note.time),
                         name=note.name,
                         message=note.message,
                         attributes_json=note.attributes_json,
@@ -90,21 +88,3 @@ def run_of(message: api.Run) -> Run:
 
 
 _KINDS = {api.TraceKind.Value(f"TRACE_KIND_{kind}"): kind for kind in TraceKind}
-
-
-def _timestamp(seconds: float) -> Timestamp | None:
-    if not seconds:
-        return None
-    time = Timestamp()
-    time.FromMicroseconds(round(seconds * 1_000_000))
-    return time
-
-
-def _seconds(time: Timestamp) -> float:
-    return time.ToMicroseconds() / 1_000_000
-
-
-def _duration(milliseconds: float) -> Duration:
-    duration = Duration()
-    duration.FromMicroseconds(round(milliseconds * 1000))
-    return duration

@@ -22,7 +22,8 @@ from cta.v1.signature_pb2 import Signature
 from cta.v1.source_pb2 import Fault, Source, SourceKind, SourceState
 from cta.v1.stream_pb2 import Autonomy, Stream, StreamState
 from cta.v1.system_service_pb2 import ArchiveStats, DecisionEntry, GetServerInfoResponse, Stats
-from cta_client.cli.words import body, plain, seconds, word
+from cta_client.cli.words import body, plain, word
+from cta_client.seconds import seconds
 from cta_tui import facts
 
 

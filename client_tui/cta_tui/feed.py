@@ -29,8 +29,8 @@ from cta.v1 import system_service_pb2 as system_api
 from cta.v1.incident_pb2 import IncidentState
 from cta_client import watches
 from cta_client.channel import Client
-from cta_client.cli.words import seconds
 from cta_client.errors import ClientError, NotInThisVersion, NotThisApi, Transient
+from cta_client.seconds import seconds
 from cta_tui import acts, convert, facts, messages
 from cta_tui.calls import Calls, Tell
 

@@ -17,7 +17,8 @@ from cta.v1.report_pb2 import Decision, Method, Report, RerunResult, Severity
 from cta_client.cli import paint
 from cta_client.cli.paint import BAD, GOOD, QUIET
 from cta_client.cli.table import cut, section, sheet, wrap
-from cta_client.cli.words import ago, clock, count, plain, seconds, share, span, word
+from cta_client.cli.words import ago, clock, count, plain, share, span, word
+from cta_client.seconds import seconds
 
 INDENT = "  "
 

@@ -13,7 +13,8 @@ import msgspec
 from cta.v1.run_pb2 import TRACE_KIND_ERROR, Run, TraceEvent, TraceKind
 from cta_client.cli.table import Column, Table, section
 from cta_client.cli.telling import item_lines
-from cta_client.cli.words import count, plain, seconds, span, word
+from cta_client.cli.words import count, plain, span, word
+from cta_client.seconds import seconds
 
 STACK_LINES = 6
 """Of a stack the last lines are shown: there it broke."""

@@ -9,10 +9,10 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cta.v1.event_pb2 import Payload
+from cta_client.seconds import seconds
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper  # pyright: ignore[reportPrivateUsage] - it has no other name
@@ -42,11 +42,6 @@ def share(part: float, *, digits: int = 1) -> str:
     if part < 1 and round(percent, digits) >= 100:
         return f"> {100 - 10**-digits:g} %"
     return f"{percent:.{digits}f}".rstrip("0").rstrip(".") + " %" if digits else f"{percent:.0f} %"
-
-
-def seconds(time: Timestamp | Duration) -> float:
-    """Seconds since the epoch, or of the duration."""
-    return time.seconds + time.nanos / 1e9
 
 
 def span(length: float) -> str:

@@ -9,7 +9,8 @@ import msgspec
 from cta.v1.canary_pb2 import Canary
 from cta.v1.incident_pb2 import Incident, IncidentState
 from cta_client.cli.table import Column, Table
-from cta_client.cli.words import seconds, span
+from cta_client.cli.words import span
+from cta_client.seconds import seconds
 
 _S = IncidentState
 

@@ -23,7 +23,8 @@ from cta.v1.source_service_pb2 import StartSourceRequest
 from cta.v1.stream_pb2 import AUTONOMY_APPROVE, Policy, Stream
 from cta.v1.stream_service_pb2 import CreateStreamRequest, GetStreamRequest, LearnBaselineRequest, UpdateStreamRequest
 from cta_client.channel import Client
-from cta_client.cli.words import count, seconds, span
+from cta_client.cli.words import count, span
+from cta_client.seconds import seconds
 
 STREAM: Final = "payments"
 WHO: Final = "demo"

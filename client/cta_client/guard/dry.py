@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
-from google.protobuf.duration_pb2 import Duration
-
 from cta.v1 import canary_task_pb2 as api
 from cta_client.guard.desk import like
 from cta_client.guard.handler import AsyncGuarded, EventsFailed, Guarded
+from cta_client.seconds import duration
 from cta_core.gate import Gate, OutcomeKind
 from cta_core.quarantine import HeldReason
 
@@ -118,6 +117,6 @@ def _words(error: BaseException) -> str:
 def _answer(
     kind: api.CanaryOutcome.ValueType, seconds: float, error_type: str = "", message: str = ""
 ) -> api.CanaryAnswer:
-    latency = Duration()
-    latency.FromMicroseconds(round(seconds * 1_000_000))
-    return api.CanaryAnswer(outcome=kind, latency=latency, error_type=error_type[:200], error_message=message[:500])
+    return api.CanaryAnswer(
+        outcome=kind, latency=duration(seconds), error_type=error_type[:200], error_message=message[:500]
+    )

@@ -25,6 +25,7 @@ from cta_client.guard.desk import Desk
 from cta_client.guard.dry import NoLoop, answer_of
 from cta_client.guard.handler import AsyncGuarded, Guarded
 from cta_client.guard.picture import Picture, read_adapter
+from cta_client.seconds import seconds
 from cta_core.errors import CtaError
 from cta_core.gate import Gate
 
@@ -150,7 +151,7 @@ class Rehearsal:
             gate = self._gate(task)
         except (msgspec.DecodeError, CtaError) as error:
             return session.refuse(task.lease_id, str(error)[:500])
-        limit = task.event_limit.ToMicroseconds() / 1_000_000
+        limit = seconds(task.event_limit)
         answers, flushed, debt = list[api.CanaryAnswer](), time.monotonic(), 0.0
         for index, event in enumerate(task.events):
             if session.over.is_set() or session.is_cancelled(task.lease_id):

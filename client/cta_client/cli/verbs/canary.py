@@ -11,7 +11,8 @@ from cta_client.cli.exits import Exit
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import Session, limit, verb
-from cta_client.cli.words import ago, clock, count, seconds, span, word
+from cta_client.cli.words import ago, clock, count, span, word
+from cta_client.seconds import seconds
 
 
 def verdict_of(canary: Canary) -> str:

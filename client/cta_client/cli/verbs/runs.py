@@ -22,7 +22,8 @@ from cta_client.cli import complete, inputs, traces
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, limit, verb
-from cta_client.cli.words import ago, clock, count, plain, seconds, span
+from cta_client.cli.words import ago, clock, count, plain, span
+from cta_client.seconds import seconds
 from cta_core import trace_file
 from cta_core.errors import Violation
 

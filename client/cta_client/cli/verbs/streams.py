@@ -26,7 +26,8 @@ from cta_client.cli.pages import collect
 from cta_client.cli.settings import masks_of, policy_of
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import Session, limit, verb
-from cta_client.cli.words import ago, clock, count, seconds, share, span, word
+from cta_client.cli.words import ago, clock, count, share, span, word
+from cta_client.seconds import seconds
 
 _stream = click.argument("stream_id", metavar="STREAM", shell_complete=complete.streams)
 _set = click.option(

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 
 import click
-from google.protobuf.duration_pb2 import Duration
 
 from cta.v1.system_service_pb2 import (
     ArchiveStats,
@@ -29,7 +28,8 @@ from cta_client.cli.exits import Exit
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, by_whom, limit, verb
-from cta_client.cli.words import ago, clock, count, seconds, span, word
+from cta_client.cli.words import ago, clock, count, span, word
+from cta_client.seconds import duration, seconds
 
 CONFIG: Table[ConfigEntry] = Table(
     columns=(
@@ -137,11 +137,8 @@ async def stats(session: Session, *, watch: bool, interval: float) -> None:
             return session.out.document(answer)
         return session.out.lines(_lines(answer.stats, session))
 
-    every = Duration()
-    every.FromMilliseconds(round(interval * 1000))
-
     def start(_token: str) -> AsyncIterator[WatchStatsResponse]:
-        return aiter(session.client.system.WatchStats(WatchStatsRequest(interval=every)))
+        return aiter(session.client.system.WatchStats(WatchStatsRequest(interval=duration(interval))))
 
     show = STATS.stream(session.out.width)
     async for message in watches.resumed(session.client, start, patience=interval + WATCH_PATIENCE_SECONDS):
