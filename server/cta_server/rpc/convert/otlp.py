@@ -32,13 +32,14 @@ BYTES_SHOWN: Final = 4096
 Attributes = Mapping[str, Any]
 
 
-def spans_of(request: ExportTraceServiceRequest) -> Iterator[tuple[Span | str, Attributes]]:
-    """Every span with the attributes of its resource, or why it cannot be one."""
+def spans_of(request: ExportTraceServiceRequest) -> Iterator[tuple[Span | str, Attributes, Attributes]]:
+    """Every span, or why it cannot be one; with its and its resource's attributes."""
     for group in request.resource_spans:
         resource = attributes_of(group.resource.attributes)
         for scope in group.scope_spans:
             for each in scope.spans:
-                yield _span(each), resource
+                own = attributes_of(each.attributes)
+                yield _span(each, own), own, resource
 
 
 def records_of(request: ExportLogsServiceRequest) -> Iterator[tuple[tuple[str, Piece] | str, Attributes, Attributes]]:
@@ -61,7 +62,7 @@ def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
     return found
 
 
-def _span(message: trace_pb2.Span) -> Span | str:
+def _span(message: trace_pb2.Span, own: Attributes) -> Span | str:
     trace_id, span_id = _id(message.trace_id, 16), _id(message.span_id, 8)
     if not trace_id or not span_id:
         return "no valid trace and span id"
@@ -78,7 +79,7 @@ def _span(message: trace_pb2.Span) -> Span | str:
         end=message.end_time_unix_nano / 1e9,
         failed=message.status.code == trace_pb2.Status.STATUS_CODE_ERROR,
         message=message.status.message,
-        attributes=attributes_of(message.attributes),
+        attributes=own,
         notes=tuple(_event(event) for event in message.events[:NOTES]),
     )
 

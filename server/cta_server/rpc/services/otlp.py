@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, TypeVar
 
 import structlog
@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces_api
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
-from cta_core.spans import SERVICE, Piece, piece_of, wanted_stream
+from cta_core.spans import SERVICE, Piece, Span, piece_of, wanted_stream
 from cta_server.rpc.convert.otlp import Attributes, records_of, spans_of
 from cta_server.rpc.face import Context, Face
 from cta_server.rpc.refusals import TracesBehind
@@ -48,18 +48,41 @@ class _Reading:
     def __init__(self, face: Face, default: str, noun: str) -> None:
         self._face, self._default, self._noun = face, default, noun
         self._known: dict[str, bool] = {}
+        self._pieces: list[tuple[str, str, Piece]] = []
         self.refused: Counter[str] = Counter()
         self.warned: Counter[str] = Counter()
-        self.pieces: list[tuple[str, str, Piece]] = []
 
-    def begin(self) -> None:
-        """Raises `TracesBehind` where no more is taken now."""
+    async def take(
+        self,
+        items: Iterable[tuple[T | str, Attributes, Attributes]],
+        read: Callable[[T, Attributes], tuple[str, Piece]],
+    ) -> None:
+        """Keeps what there is, and counts what is refused. Raises `TracesBehind` where no more is taken now.
+
+        An item comes as such or as the reason why it is none, with its and its resource's attributes; `read` makes its
+        trace's id and its piece out of it and its resource.
+        """
         if waiting := self._face.runtime.traces.behind:
             raise TracesBehind(waiting)
+        async for item, own, resource in _breathing(items):
+            if len(self._pieces) == MOST:
+                self.refused[f"are more than the {MOST:,} of one call"] += 1
+            elif isinstance(item, str):
+                self.refused[f"have {item}"] += 1
+            elif stream_id := await self._stream(own, resource):
+                trace_id, piece = read(item, resource)
+                self._pieces.append((stream_id, trace_id, piece))
+        await self._keep()
 
-    async def stream(self, span: Attributes, resource: Attributes) -> str:
+    @property
+    def message(self) -> str:
+        """What was refused, or left out, and why; empty if nothing was."""
+        said = [f"{count:,} {self._noun} {why}" for why, count in (*self.refused.items(), *self.warned.items())]
+        return "; ".join(said)[:MESSAGE_CHARS]
+
+    async def _stream(self, own: Attributes, resource: Attributes) -> str:
         """The stream that attributes name; empty, with the reason counted, where there is none."""
-        named, outright = wanted_stream(span, resource)
+        named, outright = wanted_stream(own, resource)
         if named and await self._exists(named):
             return named
         if outright:
@@ -71,18 +94,12 @@ class _Reading:
         self.refused[f"{told}name no stream: set the resource attribute cta.stream"] += 1
         return ""
 
-    async def keep(self) -> None:
+    async def _keep(self) -> None:
         """Keeps the pieces; what comes too late or is too much is counted."""
-        taken = await self._face.runtime.traces.take(self.pieces)
+        taken = await self._face.runtime.traces.take(self._pieces)
         self.refused.update(REFUSED[what] for what in taken if what in REFUSED)
         if self.message:  # not every exporter tells its user
             log.info("telemetry refused", count=self.refused.total(), why=self.message)
-
-    @property
-    def message(self) -> str:
-        """What was refused, or left out, and why; empty if nothing was."""
-        said = [f"{count:,} {self._noun} {why}" for why, count in (*self.refused.items(), *self.warned.items())]
-        return "; ".join(said)[:MESSAGE_CHARS]
 
     async def _exists(self, stream_id: str) -> bool:
         if stream_id not in self._known:
@@ -104,17 +121,13 @@ class OtlpTraceServicer(trace_service_pb2_grpc.TraceServiceServicer):
         self, request: traces_api.ExportTraceServiceRequest, context: Context
     ) -> traces_api.ExportTraceServiceResponse:
         reading = _Reading(self._face, self._default, "spans")
-        reading.begin()
-        async for span, resource in _breathing(spans_of(request)):
-            if len(reading.pieces) == MOST:
-                reading.refused[f"are more than the {MOST:,} of one call"] += 1
-            elif isinstance(span, str):
-                reading.refused[f"have {span}"] += 1
-            elif stream_id := await reading.stream(span.attributes, resource):
-                piece, lost = piece_of(span, str(resource.get(SERVICE, "")))
-                reading.pieces.append((stream_id, span.trace_id, piece))
-                reading.warned.update(f"are kept without an {what.partition(' ')[0]} that is too long" for what in lost)
-        await reading.keep()
+
+        def piece(span: Span, resource: Attributes) -> tuple[str, Piece]:
+            made, lost = piece_of(span, str(resource.get(SERVICE, "")))
+            reading.warned.update(f"are kept without an {what.partition(' ')[0]} that is too long" for what in lost)
+            return span.trace_id, made
+
+        await reading.take(spans_of(request), piece)
         answer = traces_api.ExportTraceServiceResponse()
         if reading.message:
             answer.partial_success.rejected_spans = reading.refused.total()
@@ -132,16 +145,7 @@ class OtlpLogServicer(logs_service_pb2_grpc.LogsServiceServicer):
         self, request: logs_api.ExportLogsServiceRequest, context: Context
     ) -> logs_api.ExportLogsServiceResponse:
         reading = _Reading(self._face, self._default, "log records")
-        reading.begin()
-        async for record, own, resource in _breathing(records_of(request)):
-            if len(reading.pieces) == MOST:
-                reading.refused[f"are more than the {MOST:,} of one call"] += 1
-            elif isinstance(record, str):
-                reading.refused[f"have {record}"] += 1
-            elif stream_id := await reading.stream(own, resource):
-                trace_id, piece = record
-                reading.pieces.append((stream_id, trace_id, piece))
-        await reading.keep()
+        await reading.take(records_of(request), lambda record, _: record)
         answer = logs_api.ExportLogsServiceResponse()
         if reading.message:
             answer.partial_success.rejected_log_records = reading.refused.total()
