@@ -83,18 +83,23 @@ class Canaries:
             needed=gate.stream.policy.canary.smallest_sample(),
         )
         began = time.perf_counter()
-        for start in range(0, len(drifted), CHUNK):
-            await replay.drifted(drifted[start : start + CHUNK])
-            yield replay.into(canary)
-        # Another process compares the healed values while the healthy events are replayed.
-        parity = asyncio.create_task(self._parity(gate, adapter, replay, incident), name=f"parity/{canary.canary_id}")
+        parity: asyncio.Task[None] | None = None
         try:
+            for start in range(0, len(drifted), CHUNK):
+                await replay.drifted(drifted[start : start + CHUNK])
+                yield replay.into(canary)
+            # Another process compares the healed values while stages run and healthy events are replayed.
+            compared = self._parity(gate, adapter, replay, incident)
+            parity = asyncio.create_task(compared, name=f"parity/{canary.canary_id}")
             for start in range(0, len(healthy), CHUNK):
                 await replay.healthy(healthy[start : start + CHUNK])
                 yield replay.into(canary)
+            await replay.finish()
             await parity
         finally:
-            parity.cancel()
+            replay.drop()
+            if parity is not None:
+                parity.cancel()
         # What failed already need not be asked of the consumer, and what has too few events is replayed with more.
         if judged(replay.into(canary).tally, replay, gate).verdict is Verdict.PASS:
             proofs = self._proving.prove(canary.canary_id, adapter, replay.events, gate.stream.policy)

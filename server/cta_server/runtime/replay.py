@@ -22,6 +22,7 @@ from cta_core.verdict import Judgement, Tally, Verdict, judge
 from cta_server.runtime.gates import StreamGate
 from cta_server.runtime.leases import AnswerKind, TaskEvent
 from cta_server.runtime.proving import Proof
+from cta_server.runtime.stages.outcome import ChainResult
 from cta_server.runtime.stages.pool import StagePool
 
 REFUSED_LIMIT: Final = 0.5
@@ -33,6 +34,15 @@ KINDS_SHOWN: Final = 10
 
 MESSAGE_CHARS: Final = 200
 """Characters of a failure's kind: longer messages differ from event to event, and would be kinds of their own."""
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """Events that are in the stages: before and after the gate, and what becomes of them."""
+
+    events: list[tuple[bytes, bytes]]
+    gate_ms: float
+    drifted: bool
+    running: asyncio.Task[ChainResult]
 
 
 class Replay:
@@ -50,6 +60,7 @@ class Replay:
         self._stages = stages
         self._failures: Counter[tuple[str, str]] = Counter()
         self._latencies: list[float] = []
+        self._staged: Staged | None = None
         self._drifted = self._failed = self._healthy = self._harmed = 0
         self.refused = 0
         self.events: list[TaskEvent] = []
@@ -63,7 +74,7 @@ class Replay:
         self.parity_text = ""
 
     async def drifted(self, events: Sequence[bytes]) -> None:
-        """Replays drifted events."""
+        """Replays drifted events. Those that go into the stages are counted with the next ones, or by `finish`."""
         began = time.perf_counter()
         outcomes = self._then_drifted.judge_many(list(events))
         each_ms = (time.perf_counter() - began) * 1000 / len(events)
@@ -78,8 +89,8 @@ class Replay:
                 continue
             else:
                 self._failed += 1
+                self._drifted += 1
                 self._failures["gate", outcome.message] += 1
-            self._drifted += 1
         self.healed += [after for _, after in passed]
         await self._through_stages(passed, each_ms, drifted=True)
 
@@ -103,22 +114,39 @@ class Replay:
                 self._passed(raw, after, gate_ms, drifted=drifted)
             await asyncio.sleep(0)
             return
-        chain = await self._stages.run(
-            self._stream.consumer,
-            [after for _, after in events],
-            timeout_ms=self._stream.policy.stage_timeout_ms,
-        )
-        for (raw, after), outcome in zip(events, chain.outcomes, strict=True):
+        bodies = [after for _, after in events]
+        run = self._stages.run(self._stream.consumer, bodies, timeout_ms=self._stream.policy.stage_timeout_ms)
+        # The worker has these while the gate judges the next ones, and never waits for it.
+        former, self._staged = self._staged, Staged(events, gate_ms, drifted, asyncio.create_task(run))
+        await (self._count(former) if former is not None else asyncio.sleep(0))
+
+    async def finish(self) -> None:
+        """Waits for what is in the stages, and counts it."""
+        last, self._staged = self._staged, None
+        if last is not None:
+            await self._count(last)
+
+    def drop(self) -> None:
+        """Gives up what is in the stages: nobody waits for it any more, nor for its error."""
+        if self._staged is not None:
+            self._staged.running.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._staged.running.cancel()
+
+    async def _count(self, staged: Staged) -> None:
+        chain = await staged.running
+        for (raw, after), outcome in zip(staged.events, chain.outcomes, strict=True):
             if outcome.ok:
-                self._passed(raw, after, gate_ms + outcome.latency_ms, drifted=drifted)
+                self._passed(raw, after, staged.gate_ms + outcome.latency_ms, drifted=staged.drifted)
                 continue
-            self._latencies.append(gate_ms + outcome.latency_ms)
+            self._latencies.append(staged.gate_ms + outcome.latency_ms)
             # A healthy event that a stage refuses fails there today as well: its bytes are the same.
-            if drifted:
+            if staged.drifted:
+                self._drifted += 1
                 self._failed += 1
                 self._failures[outcome.stage, self._said(f"{outcome.error_type}: {outcome.message}")] += 1
 
     def _passed(self, raw: bytes, after: bytes, latency_ms: float, *, drifted: bool) -> None:
+        self._drifted += drifted
         # A consumer's code cannot be asked about masked copies: a hashed account is none of its accounts.
         if self._veil is None or (drifted and not self.copied):
             self._timed.append(len(self._latencies))

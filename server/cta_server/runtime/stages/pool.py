@@ -24,8 +24,8 @@ from cta_server.runtime.stages.process import Death, Worker
 from cta_server.runtime.stages.spec import ConsumerSpec
 
 _SLICE_S: Final = 0.02
-"""How long one caller has the worker while others wait: a canary of 1,000 events then delays a live batch by one
-slice."""
+"""How long one caller has the worker while others wait: a canary of 1,000 events, which has two blocks of them here at
+a time, then delays a live batch by two slices at most."""
 _MAX_EVENTS: Final = 500
 _MAX_BYTES: Final = 1024 * 1024
 """What goes to the worker in one frame, one event at least. 500 is a whole intake batch; 1 MiB bounds the copy in the

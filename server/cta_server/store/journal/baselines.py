@@ -14,9 +14,13 @@ import msgspec
 
 from cta_core.privacy.mask import Mask
 from cta_server.store.part import Part
+from cta_server.store.query import Query
 
 KEPT = 10_000
 """Most events kept for a stream. An analysis looks at some hundreds of them; the rest makes that sample a fair one."""
+
+LOOKUP = 500
+"""Events looked up by one statement. SQLite binds 32,766 values at most."""
 
 
 class Baselines(Part):
@@ -90,8 +94,12 @@ class Baselines(Part):
                 ).fetchall()
                 return [row[0] for row in rows]
             numbers = [kept * index // limit * stride for index in range(limit)]
-            select = "SELECT event FROM baseline_events WHERE stream_id = ? AND number = ?"
-            return [conn.execute(select, (stream_id, number)).fetchone()[0] for number in numbers]
+            found: list[bytes] = []
+            for start in range(0, limit, LOOKUP):
+                query = Query("SELECT event FROM baseline_events").where("stream_id = ?", stream_id)
+                query.any_of("number", numbers[start : start + LOOKUP])
+                found += [row[0] for row in query.each(conn, order="number")]
+            return found
 
 
 def _extent(conn: sqlite3.Connection, stream_id: str) -> tuple[int, int]:
