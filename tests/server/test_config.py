@@ -161,6 +161,39 @@ def test_webhooks_come_from_a_file_or_as_json(tmp_path: Path) -> None:
     assert {key: origin for key, _, origin in given.entries()}["notify.webhooks"] is Origin.ENVIRONMENT
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "clickhouse://cta:hush@db.example:8123/cta?secure=true",
+            "clickhouse://cta:***@db.example:8123/cta?secure=true",
+        ),
+        ("clickhouse://:hush@db.example", "clickhouse://:***@db.example"),
+        ("clickhouse://cta:hu@sh/hush@db.example", "clickhouse://cta:***@db.example"),
+        ("clickhouse://cta@db.example:8123", "clickhouse://cta@db.example:8123"),
+        ("clickhouse://db.example:8123/cta", "clickhouse://db.example:8123/cta"),
+        ("chdb:///srv/a:b@c", "chdb:///srv/a:b@c"),
+    ],
+)
+def test_the_password_of_the_archive_is_never_shown(url: str, shown: str) -> None:
+    """The entries say where the archive is and who asks, and not the password."""
+    for made in (load(flags={"store.archive": url}), load(environment={"CTA_STORE_ARCHIVE": url})):
+        assert {key: value for key, value, _ in made.entries()}["store.archive"] == shown
+
+
+def test_values_that_cannot_be_hide_no_others() -> None:
+    """A value of the wrong type is told together with those that are out of their bounds, each once."""
+    found = violations(
+        flags={
+            "limits.batches": "-1",
+            "server.drain_seconds": "-2",
+            "log.level": "loud",
+            "adviser.timeout_seconds": "x",
+        }
+    )
+    assert found.keys() == {"limits.batches", "server.drain_seconds", "log.level", "adviser.timeout_seconds"}
+
+
 def test_the_secrets_and_the_address_of_a_webhook_are_never_shown(tmp_path: Path) -> None:
     """The entries name the host, how many secrets there are, and nothing else of either."""
     file = tmp_path / "cta.toml"

@@ -137,3 +137,21 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     """The shape of an address is told."""
     with pytest.raises(InvalidInput, match=r"clickhouse://\[USER:PASSWORD@\]HOST"):
         read_address(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "clickhouse://cta:hush/rest@db.example:8123/d",
+        "clickhouse://cta:hush?rest@db.example:8123/d",
+        "clickhouse://cta:12?hush@db.example:8123/d",
+        "clickhouse://cta:12?hush=rest@db.example:8123/d",
+        "clickhouse://cta:12/hush@db.example:8123/d",
+        "clickhouse://cta:12#hush@db.example:8123/d",
+    ],
+)
+def test_a_password_that_is_not_quoted_is_refused_and_not_shown(url: str) -> None:
+    """A password with a sign that cuts the address in two is told how to be written, and no part of it is repeated."""
+    with pytest.raises(InvalidInput, match=r"store\.archive: .* as %2F") as raised:
+        read_address(url)
+    assert "hush" not in str(raised.value)

@@ -16,11 +16,14 @@ from typing import Any, Final, TypeGuard, cast, get_origin, get_type_hints
 import msgspec
 
 from cta_core.errors import InvalidInput, Violation
+from cta_server.config.address import without_password
 from cta_server.config.settings import ConsumerSettings, Settings
 from cta_server.config.webhooks import WebhookSettings
 
 SECRETS: Final = frozenset({"adviser.key", "server.token"})
 """Keys whose values are never shown."""
+ADDRESSES: Final = frozenset({"store.archive"})
+"""Keys whose addresses may have a password in them, which is never shown."""
 PREFIX: Final = "CTA_"
 
 
@@ -43,8 +46,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     def entries(self) -> Iterator[tuple[str, str, Origin]]:
         """Key, value as text and origin of every value, without secrets."""
         for key, value in _values(self.settings, ""):
-            shown = ("(set)" if value else "") if key in SECRETS else _text(value)
-            yield key, shown, self.origins.get(key, Origin.DEFAULT)
+            yield key, _shown(key, value), self.origins.get(key, Origin.DEFAULT)
 
 
 def load(
@@ -150,12 +152,12 @@ def _assemble(
         for part in above:
             node = node.setdefault(part, {})
         node[last] = typed
+    settings: Settings = _filled(Settings(), tree)
+    # A value that could not be read stands at its default here, and what is said of it already says more.
+    told = {violation.field for violation in found}
+    found.extend(violation for violation in settings.problems() if violation.field not in told)
     if found:
         raise InvalidInput(found)
-    settings: Settings = _filled(Settings(), tree)
-    wrong = list(settings.problems())
-    if wrong:
-        raise InvalidInput(wrong)
     return Configuration(settings=settings, origins={key: origin for key, (_, origin) in given.items()})
 
 
@@ -194,6 +196,12 @@ def _values(struct: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _has_several(value: Any) -> TypeGuard[tuple[Any, ...]]:
     return isinstance(value, tuple)
+
+
+def _shown(key: str, value: Any) -> str:
+    if key in SECRETS:
+        return "(set)" if value else ""
+    return without_password(value) if key in ADDRESSES else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -23,6 +23,7 @@ LONGEST_SECONDS: Final = 600.0
 
 KEY: Final = "store.archive"
 SHAPE: Final = "must be empty, chdb://PATH or clickhouse://[USER:PASSWORD@]HOST[:PORT][/DATABASE]"
+QUOTE: Final = "in user and password write / as %2F, ? as %3F and # as %23, and anywhere @ as %40"
 
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 
@@ -67,12 +68,16 @@ def read_address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise InvalidInput.of(KEY, f"{SHAPE}; {error}") from None
+    except ValueError:
+        # Its own words would show what it took for a port, which may be the beginning of a password.
+        raise InvalidInput.of(KEY, f"{SHAPE}, with a port from 1 to 65535; {QUOTE}") from None
     if parts.scheme == EMBEDDED:
         return Address(folder=Path(unquote(parts.netloc + parts.path)).absolute())
     if parts.scheme != REMOTE or not parts.hostname or port == 0:
         raise InvalidInput.of(KEY, SHAPE)
+    if parts.fragment or "@" in parts.path + parts.query:
+        # A password cut in two: its rest would be shown as the name of a database or of an option.
+        raise InvalidInput.of(KEY, f"{SHAPE}; {QUOTE}")
     asked = _Query(parts.query)
     secure = asked.truth("secure", default=False)
     address = Address(
