@@ -4,9 +4,9 @@ from cta_client.guard.desk import Counts, Desk, NotReady, Status
 from cta_client.guard.dry import dry_run
 from cta_client.guard.guards import Guards, guards
 from cta_client.guard.handler import AsyncGuarded, EventsFailed, Guarded
-from cta_client.guard.options import Away, GuardOptions
+from cta_client.guard.options import Away, GuardOptions, InvalidOption
 from cta_client.guard.picture import Picture
-from cta_client.guard.spool import Spool, SpoolFull, SpoolInUse
+from cta_client.guard.spool import Spool, SpoolFull, SpoolInUse, SpoolUnusable
 
 __all__ = [
     "AsyncGuarded",
@@ -17,11 +17,13 @@ __all__ = [
     "GuardOptions",
     "Guarded",
     "Guards",
+    "InvalidOption",
     "NotReady",
     "Picture",
     "Spool",
     "SpoolFull",
     "SpoolInUse",
+    "SpoolUnusable",
     "Status",
     "dry_run",
     "guards",

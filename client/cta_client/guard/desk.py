@@ -17,7 +17,7 @@ import msgspec
 
 from cta_client.guard.options import Away, GuardOptions
 from cta_client.guard.picture import Picture, load, save
-from cta_client.guard.spool import Entry, Spool
+from cta_client.guard.spool import Entry, Spool, SpoolUnusable
 from cta_core.errors import CtaError
 from cta_core.gate import Gate, Outcome, OutcomeKind
 
@@ -67,11 +67,19 @@ class Desk:
     """One guarded stream. Safe to share between threads."""
 
     def __init__(self, stream_id: str, options: GuardOptions) -> None:
-        """Raises `SpoolInUse`."""
+        """Raises `SpoolInUse` or `SpoolUnusable`."""
         self.stream_id, self.options, self.worker_id = stream_id, options, options.worker(stream_id)
-        home, name = options.home(), "".join(c if c.isalnum() or c in "-_." else "_" for c in self.worker_id)
-        self._file = home / f"{name}.{stream_id}.picture.json"
-        self.spool = Spool(home / f"{name}.{stream_id}.spool.db", options.max_spooled)
+        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in self.worker_id)
+        try:
+            home = options.home()
+            self._file = home / f"{name}.{stream_id}.picture.json"
+            self.spool = Spool(home / f"{name}.{stream_id}.spool.db", options.max_spooled)
+        except (OSError, RuntimeError) as error:  # the latter where `~` has no meaning
+            why = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise SpoolUnusable(
+                f"GuardOptions.folder: {str(options.folder)!r} cannot keep a guard's files ({why}). "
+                "Name a folder that this process may write."
+            ) from error
         self.counts = Counts()
         self.healed_by: Counter[str] = Counter()
         """Events that each adapter healed here."""

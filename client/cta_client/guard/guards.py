@@ -59,6 +59,7 @@ class Guards:
 
         Raises:
             SpoolInUse: Another process has the stream's spool.
+            SpoolUnusable: The folder of the options cannot keep one, or what is there is none.
         """
         return Guarding(self, self.desk(stream, options), stage, batch=batch, event_id=event_id, dry_run=dry_run)
 

@@ -66,9 +66,11 @@ def read_adapter(adapter_id: str, revision: int, program_json: str) -> ActiveAda
 
 
 def save(picture: Picture, path: Path) -> None:
-    """Replaces the file."""
+    """Replaces the file, which its owner alone may read."""
     fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
+    # A contract may list values that an event had; nobody else needs to read it.
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(msgspec.json.encode(picture))
         file.flush()
         os.fsync(file.fileno())

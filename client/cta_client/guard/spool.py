@@ -11,6 +11,8 @@ The desk puts in and takes out what is ready, the link sends. Every change is on
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -48,6 +50,10 @@ class SpoolInUse(Exception):
     """Another process has the spool: give each process a worker id or a folder of its own."""
 
 
+class SpoolUnusable(Exception):
+    """The spool cannot be kept where the options say, or what is there is no spool."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A held event."""
 
@@ -68,8 +74,9 @@ class Spool:
     """The held events of one worker and stream. Safe to share between threads."""
 
     def __init__(self, path: Path, limit: int) -> None:
-        """Raises `SpoolInUse`."""
+        """Raises `SpoolInUse`, `SpoolUnusable`, or `OSError` where there can be no such file."""
         self._limit, self._lock = limit, threading.Lock()
+        _keep_private(path)
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         try:
             # Exclusive: the ids in memory below are the whole truth only when nobody else writes.
@@ -77,10 +84,14 @@ class Spool:
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = FULL")
             self._file.executescript(_TABLES)
-        except sqlite3.OperationalError as error:
+            self._states: dict[str, str] = dict(self._file.execute("SELECT event_id, state FROM held"))
+        except sqlite3.DatabaseError as error:
             self._file.close()
-            raise SpoolInUse(f"{path} is in use: {error}. Give each process a worker id of its own.") from error
-        self._states: dict[str, str] = dict(self._file.execute("SELECT event_id, state FROM held"))
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise SpoolInUse(f"{path} is in use: {error}. Give each process a worker id of its own.") from error
+            raise SpoolUnusable(
+                f"{path} is no spool that can be used: {error}. It may hold events that no server has: keep a copy."
+            ) from error
         self.ready: int = sum(state == "READY" for state in self._states.values())
         """Events that came back healed and wait for the handler; exact, because it is counted under the lock."""
 
@@ -198,6 +209,20 @@ class Spool:
             f"UPDATE held SET state = ?, raw = {keep}, healed = x'' WHERE event_id = ?",  # noqa: S608 - two constants
             [(state, event_id) for event_id in event_ids],
         )
+
+
+def _keep_private(path: Path) -> None:
+    """Makes the file for its owner alone, and takes from others what an earlier release left them: it holds events as
+    they came. SQLite gives a new log the rights of its file.
+    """
+    try:
+        # Only one that is new may be opened here: to close it again gives up the locks that this process has on it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        for each in (path, path.with_name(f"{path.name}-wal")):
+            # A file system without rights of its own may refuse, and has nothing to take.
+            with contextlib.suppress(PermissionError, FileNotFoundError):
+                each.chmod(0o600)
 
 
 class _transaction:  # noqa: N801 - reads as a statement
