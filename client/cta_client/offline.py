@@ -51,6 +51,18 @@ def events_of(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def healthy_of(path: Path) -> list[dict[str, Any]]:
+    """The events of a baseline; one that says nothing stops the command: against it everything would look healthy."""
+    found = events_of(path)
+    if not found:
+        message = f"--baseline {path}: there are no events in it."
+        raise click.ClickException(message)
+    if not any(found):
+        message = f"--baseline {path}: none of its events has a field."
+        raise click.ClickException(message)
+    return found
+
+
 def contract_of(path: Path | None) -> Contract | None:
     """The contract in a file; None without a file and for the JSON literal null."""
     if path is None:
@@ -88,7 +100,7 @@ def diagnose_command(
 
     Exits with 0 when the events are healthy, 10 when an adapter heals them, 20 when a person has to decide.
     """
-    report = diagnose(events_of(baseline), events_of(drifted), contract_of(contract))
+    report = diagnose(healthy_of(baseline), events_of(drifted), contract_of(contract))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:
@@ -116,7 +128,7 @@ def heal_command(
 
     Each line of OUT has the outcome (HEALTHY, HEALED, QUARANTINED) and the payload of an event that may pass.
     """
-    healthy = events_of(baseline)
+    healthy = healthy_of(baseline)
     rules = contract_of(contract)
     lines = read_lines(drifted)
     report = diagnose(healthy, events_of(drifted), rules)

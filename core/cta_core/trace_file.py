@@ -31,7 +31,7 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ("event_id", "message_id"),
     "input": ("input", "inputs", "args", "arguments"),
     "output": ("output", "outputs", "result"),
-    "error": ("error", "message", "error_message", "exception"),
+    "error": ("error", "error_message", "message", "exception"),
     "error_type": ("error_type", "exception_type", "type"),
     "stack": ("stack", "stacktrace", "traceback"),
     "span": ("span_id", "id"),
@@ -48,6 +48,8 @@ KINDS: Final[Mapping[str, TraceKind]] = {
     "error": TraceKind.ERROR,
     "exception": TraceKind.ERROR,
 }
+FAILURES: Final = ("error", "error_message", "exception", "error_type", "exception_type")
+"""Keys that say of a step or a tool that it failed. `message` and `type` alone do not: steps have them as well."""
 NAME_CHARS, TEXT_CHARS, STACK_CHARS, ATTRIBUTES_CHARS = 200, 2000, 20_000, 64 * 1024
 MOST_ENTRIES: Final = 10_000
 """As much as the API takes: a longer message or stack is cut, anything else is refused."""
@@ -66,11 +68,11 @@ class _Fault(Exception):
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """One entry, and where it belongs."""
+    """A line's entry, where it belongs, and the error it ended with."""
 
     run: str
     stream: str
-    entry: TraceEvent
+    entries: tuple[TraceEvent, ...]
 
 
 def read(lines: Iterable[bytes], *, stream_id: str = "") -> tuple[list[Run], list[Violation]]:
@@ -92,8 +94,8 @@ def read(lines: Iterable[bytes], *, stream_id: str = "") -> tuple[list[Run], lis
             faults.append(Violation(f"line {number}", f"cannot be written as JSON: {refusal.reason}"))
             continue
         entries = found.setdefault((line.stream, line.run), [])
-        if len(entries) < MOST_ENTRIES:
-            entries.append(line.entry)
+        if len(entries) + len(line.entries) <= MOST_ENTRIES:
+            entries.extend(line.entries)
         else:
             faults.append(Violation(f"line {number}: run", f"has more than {MOST_ENTRIES:,} entries"))
     runs = [_run(stream, name, entries) for (stream, name), entries in found.items() if entries]
@@ -116,8 +118,9 @@ def write(run: Run) -> Iterator[bytes]:
             "input": _value(entry.input_json),
             "output": _value(entry.output_json),
             "message": entry.message,
-            "error_type": entry.error_type,
-            "stack": entry.stacktrace,
+            # Of a step they would say that it failed, and its failure is an entry of its own.
+            "error_type": entry.error_type if entry.kind is TraceKind.ERROR else "",
+            "stack": entry.stacktrace if entry.kind is TraceKind.ERROR else "",
             "span_id": entry.span_id,
             "parent_span_id": entry.parent_span_id,
             "attributes": _value(entry.attributes_json),
@@ -142,6 +145,7 @@ def _line(raw: bytes, stream_id: str) -> _Line:
     stream = _name(fields, "stream") or stream_id
     if not stream:
         raise _Fault("stream", "name the stream in the line, or with --stream")
+    failure = _error(fields) if kind is TraceKind.ERROR or _failed(fields) else {}
     tool, stage = _name(fields, "tool"), _name(fields, "name")
     entry = TraceEvent(
         kind=kind,
@@ -155,9 +159,25 @@ def _line(raw: bytes, stream_id: str) -> _Line:
         span_id=_name(fields, "span"),
         parent_span_id=_name(fields, "parent"),
         notes=_notes(fields),
-        **_error(fields, kind),
     )
-    return _Line(run, stream, msgspec.structs.replace(entry, attributes_json=_attributes(fields)))
+    if kind is TraceKind.ERROR:
+        entry = msgspec.structs.replace(entry, **failure)
+    else:
+        entry = msgspec.structs.replace(entry, message=_message(fields))
+    entry = msgspec.structs.replace(entry, attributes_json=_attributes(fields))
+    if not failure or kind is TraceKind.ERROR:
+        return _Line(run, stream, (entry,))
+    ended = entry.time + entry.duration_ms / 1000 if entry.time else 0.0
+    error = TraceEvent(
+        kind=TraceKind.ERROR,
+        stage=entry.stage,
+        tool=entry.tool,
+        time=ended,
+        event_id=entry.event_id,
+        span_id=entry.span_id,
+        parent_span_id=entry.parent_span_id,
+    )
+    return _Line(run, stream, (entry, msgspec.structs.replace(error, **failure)))
 
 
 def _take(fields: dict[str, Any], field: str) -> Any:
@@ -246,15 +266,29 @@ def _text(value: Any) -> str:
     return encode(value).decode()
 
 
-def _error(fields: dict[str, Any], kind: TraceKind) -> dict[str, str]:
+def _failed(fields: dict[str, Any]) -> bool:
+    """Whether a step's line says that it failed; `"error": false` and an empty one say that it did not."""
+    for name in FAILURES:
+        if name in fields and not fields[name]:
+            del fields[name]
+    return any(name in fields for name in FAILURES)
+
+
+def _message(fields: dict[str, Any]) -> str:
+    """What a step or a tool says of itself."""
+    value = fields.pop("message", None)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _Fault("message", "must be text in a line that is no error")
+    return value[:TEXT_CHARS]
+
+
+def _error(fields: dict[str, Any]) -> dict[str, str]:
     """Message, class and stack; an `error` may be an object that holds all three."""
     value = _take(fields, "error")
     inner: dict[str, Any] = value if is_object(value) else {}
     message: Any = inner.get("message", "") if inner else "" if value is _NOTHING else value
-    if kind is not TraceKind.ERROR:
-        if value is not _NOTHING and not isinstance(value, str):
-            raise _Fault("error", "stands in a line of another kind; an error is a line of kind error")
-        return {"message": str(message)[:TEXT_CHARS]}
     error_type: Any = inner.get("type") or inner.get("name") or _name(fields, "error_type")
     stack: Any = inner.get("stack") or inner.get("stacktrace") or _take(fields, "stack")
     for field, text in (("error", message), ("error_type", error_type)):

@@ -52,6 +52,23 @@ def test_diagnose_says_by_its_exit_code_what_it_found(files: dict[str, str], eve
     assert result.exit_code == code, result.output
 
 
+@pytest.mark.parametrize("lines", ["", "\n \n\n", "{}\n{}\n"])
+@pytest.mark.parametrize("contract", [[], ["--contract"]])
+@pytest.mark.parametrize("command", ["diagnose", "heal"])
+def test_a_baseline_that_says_nothing_is_no_all_clear(
+    files: dict[str, str], tmp_path: Path, command: str, contract: list[str], lines: str
+) -> None:
+    """A baseline without events, or without a field in any, ends the command and is named; nothing is written."""
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text(lines)
+    rules = [*contract, files["contract"]] if contract else []
+    out = ["--out", files["out"], "--report", files["report"]] if command == "heal" else []
+    result = CliRunner().invoke(main, [command, "--baseline", str(empty), "--drifted", files["drifted"], *rules, *out])
+    assert result.exit_code == 1
+    assert f"--baseline {empty}" in result.output
+    assert not Path(files["out"]).exists()
+
+
 def test_diagnose_prints_the_report_as_json(files: dict[str, str]) -> None:
     """With --json the whole report comes as one JSON object."""
     result = CliRunner().invoke(

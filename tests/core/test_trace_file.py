@@ -128,7 +128,9 @@ def test_other_keys_are_attributes() -> None:
         (line(time=True), "line 1: time", "Unix time"),
         (line(duration_ms="fast"), "line 1: duration", "milliseconds"),
         (line(kind="error"), "line 1: error", "say what failed"),
-        (line(error={"message": "x"}), "line 1: error", "a line of kind error"),
+        (line(error=True), "line 1: error", "must be text, or an object"),
+        (line(error={"code": 5}), "line 1: error", "say what failed"),
+        (line(message={"text": "x"}), "line 1: message", "must be text"),
         (line(attributes=[1]), "line 1: attributes", "must be an object"),
         (line(attributes={"a": "x" * 70_000}), "line 1: attributes", "at most 65,536 characters"),
         (line(notes=[{"time": "x"}]), "line 1: notes", "must be a list of"),
@@ -139,6 +141,39 @@ def test_a_line_that_is_none_says_where_and_what(raw: bytes, field: str, remedy:
     found = fault_of(raw)
     assert found[0] == field
     assert remedy in found[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error_type", "message"),
+    [
+        ({"error": "boom"}, "error", "boom"),
+        ({"error": {"type": "E", "message": "boom"}}, "E", "boom"),
+        ({"error_message": "boom", "message": "calling"}, "error", "boom"),
+        ({"exception": "boom"}, "error", "boom"),
+        ({"error_type": "E"}, "E", ""),
+        ({"exception_type": "E", "message": "boom"}, "E", "boom"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["step", "tool"])
+def test_an_error_on_a_step_fails_it(kind: str, fields: dict[str, Any], error_type: str, message: str) -> None:
+    """Text or object: the step stays, an error of its stage follows where it ended, and the run has failed."""
+    entry = line(kind=kind, time=10, duration_ms=500, span_id="a", event_id="e", **fields)
+    (run,), faults = read([entry], stream_id="s")
+    assert faults == []
+    assert run.failed_count == 1
+    step, error = run.trace
+    assert (step.kind.value.lower(), step.error_type) == (kind, "")
+    assert (error.kind, error.stage, error.span_id, error.event_id) == (TraceKind.ERROR, "parse", "a", "e")
+    assert (error.time, error.error_type, error.message) == (10.5, error_type, message)
+
+
+@pytest.mark.parametrize("fields", [{"error": None}, {"error": ""}, {"error": False}, {"error": {}}, {"message": "hi"}])
+def test_a_step_without_an_error_has_not_failed(fields: dict[str, Any]) -> None:
+    """An empty error is none, and what a step says of itself is its message."""
+    (run,), faults = read([line(**fields)], stream_id="s")
+    assert faults == []
+    assert run.failed_count == 0
+    assert [entry.message for entry in run.trace] == [fields.get("message", "")]
 
 
 def test_good_lines_beside_bad_ones_are_read() -> None:

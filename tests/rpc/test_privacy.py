@@ -280,6 +280,19 @@ async def test_held_events_are_shown_whole_to_who_asks_by_name_only(api: Api) ->
     assert (decisions.decisions[0].action, decisions.decisions[0].actor) == ("see_held", "ada")
 
 
+async def test_the_log_of_decisions_counts_what_was_shown(api: Api) -> None:
+    """A page records as many bare events as it holds, not as many as were read for it."""
+    stream_id = await make(api, payments(200, 5))
+    held = [json.dumps(_renamed("card", "cc")(event)).encode() for event in payments(3, 6)]
+    await send(api, stream_id, held)
+    request = service.ListQuarantinedRequest(stream_id=stream_id, raw=True, actor="ada", page_size=2)
+    request.page_token = (await api.events.ListQuarantined(request)).next_page_token
+    assert len((await api.events.ListQuarantined(request)).events) == 1
+    decisions = await api.system.ListDecisions(system_service_pb2.ListDecisionsRequest(stream_id=stream_id))
+    seen = [each.why for each in reversed(decisions.decisions) if each.action == "see_held"]
+    assert seen == ["2 held events were shown unmasked", "1 held event was shown unmasked"]
+
+
 async def test_masks_and_ages_come_back_as_they_were_given(api: Api) -> None:
     """CreateStream and UpdateStream carry them, and an update that names one changes only that."""
     stream_id = await make(api)

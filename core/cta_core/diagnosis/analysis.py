@@ -18,7 +18,7 @@ from cta_core.diagnosis.assemble import is_below
 from cta_core.diagnosis.case import Baseline, Options, prepare
 from cta_core.diagnosis.explain import explain
 from cta_core.diagnosis.recall import recall
-from cta_core.diagnosis.report import Decision, Report, Severity
+from cta_core.diagnosis.report import Cause, Decision, Report, Severity
 from cta_core.diagnosis.solution import solve
 from cta_core.diagnosis.symptoms import findings
 
@@ -47,8 +47,10 @@ def diagnose(
             if one alone explains everything.
     """
     healthy = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
-    if not healthy.events or not drifted:
-        return Report(decision=Decision.QUIET, baseline_count=len(healthy.events), drifted_count=len(drifted))
+    if not drifted:
+        return Report(decision=Decision.QUIET, baseline_count=len(healthy.events))
+    if not any(healthy.events):
+        return unknown(len(healthy.events), len(drifted))
     if hints or alike:
         report = recall(healthy, drifted, contract, hints, alike)
         if report is not None:
@@ -68,6 +70,17 @@ def diagnose(
         if second.decision is Decision.HEAL and not missed:
             case, found, solution = whole, also, second
     return explain(case, found, solution, options)
+
+
+def unknown(baseline_count: int, drifted_count: int) -> Report:
+    """The report where no healthy event has a field: nothing tells what is healthy, so it is no all-clear."""
+    return Report(
+        decision=Decision.ESCALATE,
+        cause=Cause(sentence="no healthy event with a field is there to compare with"),
+        question="What does a healthy event look like? Give healthy events, and analyse again.",
+        baseline_count=baseline_count,
+        drifted_count=drifted_count,
+    )
 
 
 def touches(paths: set[str], path: str) -> bool:

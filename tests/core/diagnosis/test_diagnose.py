@@ -279,10 +279,18 @@ def test_a_remembered_adapter_that_does_not_fit_is_not_taken() -> None:
     assert report.decision is Decision.HEAL
 
 
-def test_nothing_is_decided_from_nothing() -> None:
-    """Without baseline or without events the analysis is quiet."""
-    assert diagnose([], [{"a": 1}], None).decision is Decision.QUIET
+def test_without_events_there_is_nothing_to_heal() -> None:
+    """An analysis of no events is quiet."""
     assert diagnose([{"a": 1}], [], None).decision is Decision.QUIET
+
+
+@pytest.mark.parametrize("healthy", [[], [{}] * 30])
+def test_without_healthy_events_there_is_no_all_clear(healthy: list[dict[str, Any]]) -> None:
+    """A baseline without events, or without a field in any of them, asks a person."""
+    report = diagnose(healthy, [{"a": 1}] * 30, None)
+    assert report.decision is Decision.ESCALATE
+    assert report.question
+    assert (report.baseline_count, report.drifted_count) == (len(healthy), 30)
 
 
 def test_payloads_that_give_orders_are_data() -> None:

@@ -188,6 +188,7 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         problems.check()
         journal = self._face.journal
         masked: set[int] = set()
+        bare: set[int] = set()
 
         async def read(after: int, limit: int) -> list[HeldEvent]:
             found = await self._face.journaled(
@@ -198,9 +199,10 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
                 after=after,
                 limit=limit,
             )
-            shown = await self._runtime.quarantine.shown(found, raw=request.raw, actor=request.actor)
-            masked.update(event.position for event, hidden in shown if hidden)
-            return [event for event, _hidden in shown]
+            shown = await self._runtime.quarantine.shown(found, raw=request.raw)
+            masked.update(each.event.position for each in shown if each.masked)
+            bare.update(each.event.position for each in shown if each.bare)
+            return [each.event for each in shown]
 
         held = await self._face.journaled(
             journal.count_held, stream_id=request.stream_id, incident_id=request.incident_id
@@ -210,6 +212,9 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
             lambda item: convert.held(item, masked=item.position in masked),
             lambda item: item.position,
         )
+        # Only now it is known: a page reads one event more than it shows.
+        seen = [entry.stream_id for entry in entries if entry.position in bare]
+        await self._runtime.quarantine.record(seen, actor=request.actor)
         return api.ListQuarantinedResponse(events=entries, next_page_token=following, held_count=held)
 
     async def RedriveQuarantined(
