@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 from pathlib import Path
 
 import pytest
 
-from cta.v1 import (
-    event_service_pb2,
-    incident_pb2,
-    incident_service_pb2,
-    stream_pb2,
-    stream_service_pb2,
-)
+from cta.v1 import event_service_pb2, incident_pb2, incident_service_pb2
 from cta_client.channel import Client, connect
-from cta_client.errors import ClientError
 from cta_core.incident import State
 from cta_core.machine import AdapterState
 from cta_server.runtime.faultpoints import POINTS
 from cta_server.store.journal import open_journal
-from helpers.payments import CONTRACT, expected, healthy, renamed
+from helpers.payments import expected
+from helpers.retold import killed, send, set_up
 from helpers.server import close, start_server
 
 BATCHES = 3
@@ -44,23 +37,9 @@ CASES = [
 async def story(address: str) -> None:
     """A client's whole story; told again from the start after a crash, with the same request ids."""
     async with connect(address) as client:
-        stream = stream_pb2.Stream(stream_id="payments", contract_json=json.dumps(CONTRACT), consumer="payments")
-        stream.policy.bake.FromMilliseconds(200)
-        await client.streams.CreateStream(stream_service_pb2.CreateStreamRequest(stream=stream))
-        known = await client.streams.GetStream(stream_service_pb2.GetStreamRequest(stream_id="payments"))
-        if not known.stream.learned_contract_json:
-            learn = stream_service_pb2.LearnBaselineRequest(stream_id="payments", actor="test")
-            for event in healthy(400):
-                learn.events.add(data=event)
-            await client.streams.LearnBaseline(learn)
+        await set_up(client, bake_ms=200, consumer="payments")
         for number in range(BATCHES):
-            await client.events.ProcessEvents(
-                event_service_pb2.ProcessEventsRequest(
-                    stream_id="payments",
-                    bodies=renamed(SIZE, 10_000 + number * SIZE),
-                    request_id=f"batch-{number}",
-                )
-            )
+            await send(client, SIZE, start=10_000 + number * SIZE, request_id=f"batch-{number}")
         while not await over(client):  # noqa: ASYNC110 - it happens in another process
             await asyncio.sleep(0.05)
 
@@ -71,18 +50,6 @@ async def over(client: Client) -> bool:
     held = await client.events.ListQuarantined(event_service_pb2.ListQuarantinedRequest(stream_id="payments"))
     resolved = incident_pb2.INCIDENT_STATE_RESOLVED
     return bool(listed.incidents) and listed.incidents[0].state == resolved and held.held_count == 0
-
-
-async def killed(folder: Path, point: str) -> int:
-    """The first life, with a fault point; returns how the server ended."""
-    server = start_server(folder, env={"CTA_FAULT_POINT": point})
-    try:
-        async with asyncio.timeout(30):
-            with contextlib.suppress(ClientError):
-                await story(server.address)
-        return server.process.wait(10)
-    finally:
-        close(server)
 
 
 async def restarted(folder: Path) -> None:
@@ -100,7 +67,7 @@ async def restarted(folder: Path) -> None:
 @pytest.mark.parametrize("point", CASES)
 async def test_nothing_is_lost_or_doubled(tmp_path: Path, point: str) -> None:
     """Every event is delivered exactly once, healed and in order; one adapter is in force; nothing is left undone."""
-    assert await killed(tmp_path, point) == -signal.SIGKILL, f"{point} was never reached"
+    assert await killed(tmp_path, point, story) == -signal.SIGKILL, f"{point} was never reached"
     await restarted(tmp_path)
     journal = open_journal(tmp_path / "store" / "journal.db")
     try:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 from pathlib import Path
 
 import pytest
 
-from cta.v1 import event_service_pb2, stream_pb2, stream_service_pb2
 from cta_client.channel import connect
-from cta_client.errors import ClientError
 from cta_server.runtime.faultpoints import NOTIFY_POINTS
 from cta_server.store.journal import open_journal
-from helpers.payments import CONTRACT, healthy, renamed
 from helpers.receiver import Receiver
+from helpers.retold import killed, send, set_up
 from helpers.server import close, start_server
 
 CASES = [*NOTIFY_POINTS, *(f"{point}:4" for point in NOTIFY_POINTS)]
@@ -25,18 +22,8 @@ CASES = [*NOTIFY_POINTS, *(f"{point}:4" for point in NOTIFY_POINTS)]
 async def story(address: str) -> None:
     """A stream whose drifted events are healed; told again after a crash, with the same request ids."""
     async with connect(address) as client:
-        stream = stream_pb2.Stream(stream_id="payments", contract_json=json.dumps(CONTRACT))
-        stream.policy.bake.FromMilliseconds(100)
-        await client.streams.CreateStream(stream_service_pb2.CreateStreamRequest(stream=stream))
-        known = await client.streams.GetStream(stream_service_pb2.GetStreamRequest(stream_id="payments"))
-        if not known.stream.learned_contract_json:
-            learn = stream_service_pb2.LearnBaselineRequest(stream_id="payments", actor="test")
-            for event in healthy(300):
-                learn.events.add(data=event)
-            await client.streams.LearnBaseline(learn)
-        await client.events.ProcessEvents(
-            event_service_pb2.ProcessEventsRequest(stream_id="payments", bodies=renamed(300), request_id="batch")
-        )
+        await set_up(client, bake_ms=100)
+        await send(client, 300, request_id="batch")
 
 
 @pytest.mark.timeout(60)
@@ -46,14 +33,7 @@ async def test_a_kill_repeats_one_event_and_loses_none(tmp_path: Path, point: st
     with Receiver() as receiver:
         hook = json.dumps([{"name": "pager", "url": receiver.url}])
         flags = ("--set", f"notify.webhooks={hook}")
-        server = start_server(tmp_path, extra=flags, env={"CTA_FAULT_POINT": point})
-        try:
-            async with asyncio.timeout(30):
-                with contextlib.suppress(ClientError):
-                    await story(server.address)
-                assert await asyncio.to_thread(server.process.wait, 15) == -signal.SIGKILL, f"{point} was never reached"
-        finally:
-            close(server)
+        assert await killed(tmp_path, point, story, flags) == -signal.SIGKILL, f"{point} was never reached"
         before = len(receiver.got)
         server = start_server(tmp_path, extra=flags)
         try:

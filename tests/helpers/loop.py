@@ -35,10 +35,12 @@ PAYMENTS = ConsumerSpec(
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, storage: Storage | None = None) -> AsyncIterator[Runtime]:
+async def running(
+    folder: Path, storage: Storage | None = None, *, consumer: ConsumerSpec = PAYMENTS
+) -> AsyncIterator[Runtime]:
     """A runtime that has started, stopped at the end; over SQLite in the folder unless a storage is given."""
     storage = storage or Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
-    runtime = Runtime(storage=storage, consumers={"payments": PAYMENTS}, sources_folder=None, clock=time.time)
+    runtime = Runtime(storage=storage, consumers={consumer.name: consumer}, sources_folder=None, clock=time.time)
     await runtime.start()
     try:
         yield runtime

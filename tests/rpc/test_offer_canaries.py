@@ -16,7 +16,6 @@ from cta.v1 import (
     canary_pb2,
     event_pb2,
     event_service_pb2,
-    incident_pb2,
     stream_pb2,
     system_service_pb2,
 )
@@ -25,6 +24,7 @@ from cta.v1 import canary_task_pb2 as task_api
 from cta.v1 import incident_service_pb2 as incidents
 from cta.v1 import stream_service_pb2 as streams
 from helpers.api import Api, Server, refusal_of
+from helpers.incidents import incident_in, state
 from helpers.offering import answered, offering
 from helpers.payments import CONTRACT, healthy, renamed
 from helpers.watching import proposed
@@ -306,31 +306,21 @@ async def test_off_asks_nobody(api: Api) -> None:
     assert (found.verdict, len(found.proved_by)) == (canary_pb2.VERDICT_PASS, 0)
 
 
-async def incident_in(api: Api, stream_id: str, *states: Any) -> incident_pb2.Incident:
-    """The stream's newest incident once it is in one of the states."""
-    for _ in range(900):
-        listed = await api.incidents.ListIncidents(incidents.ListIncidentsRequest(stream_id=stream_id, page_size=1))
-        if listed.incidents and listed.incidents[0].state in states:
-            return listed.incidents[0]
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{stream_id} has {listed.incidents}")
-
-
 async def test_where_the_consumer_is_required_nothing_is_promoted_without_it(api: Api) -> None:
     """REQUIRED without a worker asks a person and says why; with one, the loop promotes by itself."""
     autonomous = stream_pb2.AUTONOMY_AUTONOMOUS
     stream_id = await made(api, in_consumer=REQUIRED, wait_ms=300, autonomy=autonomous)
-    waiting = await incident_in(api, stream_id, incident_pb2.INCIDENT_STATE_AWAITING_APPROVAL)
+    waiting = await incident_in(api, stream_id, "AWAITING_APPROVAL")
     assert waiting.question.startswith("The consumer's own code did not prove the fix.")
     shown = (await api.canaries.GetCanary(service.GetCanaryRequest(canary_id=waiting.canary_id))).canary
     assert "requires a canary in the consumer's own process, and no worker offers one" in shown.unproved_reason
     await asyncio.sleep(0.5)
-    assert (await incident_in(api, stream_id, waiting.state)).revision == waiting.revision
+    assert (await incident_in(api, stream_id, state(waiting))).revision == waiting.revision
 
     proved = await made(api, in_consumer=REQUIRED, wait_ms=8_000, autonomy=autonomous)
     async with offering(api, proved, "w", capacity=500) as worker:
         answering = asyncio.create_task(worker.run())
-        done = await incident_in(api, proved, incident_pb2.INCIDENT_STATE_RESOLVED)
+        done = await incident_in(api, proved, "RESOLVED")
         answering.cancel()
     assert done.adapter_id
 
@@ -340,10 +330,10 @@ async def test_a_rejection_stops_a_canary_in_a_worker(api: Api) -> None:
     stream_id = await made(api, autonomy=stream_pb2.AUTONOMY_AUTONOMOUS)
     async with offering(api, stream_id, "w") as worker:
         await worker.task()
-        found = await incident_in(api, stream_id, incident_pb2.INCIDENT_STATE_CANARY)
+        found = await incident_in(api, stream_id, "CANARY")
         await api.incidents.RejectFix(incidents.RejectFixRequest(incident_id=found.incident_id, actor="ann"))
         await until(lambda: worker.cancelled == ["the canary was stopped"])
-        ended = await incident_in(api, stream_id, incident_pb2.INCIDENT_STATE_ESCALATED)
+        ended = await incident_in(api, stream_id, "ESCALATED")
     assert ended.adapter_id == found.adapter_id
 
 

@@ -26,6 +26,7 @@ from cta.v1 import (
 )
 from cta.v1 import incident_service_pb2 as service
 from helpers.api import Api, all_of, payments, refused, serving
+from helpers.incidents import incident_in, state
 from helpers.payments import healthy, renamed
 from helpers.watching import proposed
 
@@ -36,21 +37,6 @@ NewStream = Callable[..., Awaitable[str]]
 
 NOWHERE = "inc_" + "0" * 26
 OBSERVE, SUGGEST, APPROVE = stream_pb2.AUTONOMY_OBSERVE, stream_pb2.AUTONOMY_SUGGEST, stream_pb2.AUTONOMY_APPROVE
-
-
-def state(incident: incident_pb2.Incident) -> str:
-    """The state's word."""
-    return incident_pb2.IncidentState.Name(incident.state).removeprefix("INCIDENT_STATE_")
-
-
-async def incident_in(api: Api, stream_id: str, *states: str) -> incident_pb2.Incident:
-    """The stream's newest incident once it is in one of the states."""
-    for _ in range(1500):
-        listed = await api.incidents.ListIncidents(service.ListIncidentsRequest(stream_id=stream_id, page_size=1))
-        if listed.incidents and state(listed.incidents[0]) in states:
-            return listed.incidents[0]
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{stream_id} has {listed.incidents}")
 
 
 async def broken(api: Api, new_stream: NewStream, count: int = 400, **policy: Any) -> str:

@@ -12,13 +12,13 @@ import pytest
 from cta.v1 import (
     event_service_pb2,
     incident_pb2,
-    incident_service_pb2,
     report_pb2,
     signature_pb2,
     system_service_pb2,
 )
 from cta.v1 import signature_service_pb2 as calls
 from helpers.api import Api, payments, refused, serving
+from helpers.incidents import incident_in
 from helpers.payments import renamed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,12 +28,7 @@ async def healed(api: Api, stream_id: str) -> incident_pb2.Incident:
     """The resolved incident of a stream on which `amt` arrived for `amount`."""
     await payments(api, stream_id)
     await api.events.ProcessEvents(event_service_pb2.ProcessEventsRequest(stream_id=stream_id, bodies=renamed(400)))
-    for _ in range(1000):
-        listed = await api.incidents.ListIncidents(incident_service_pb2.ListIncidentsRequest(stream_id=stream_id))
-        if listed.incidents and listed.incidents[0].state == incident_pb2.INCIDENT_STATE_RESOLVED:
-            return listed.incidents[0]
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{stream_id} has {listed.incidents}")
+    return await incident_in(api, stream_id, "RESOLVED")
 
 
 async def remembered(api: Api) -> signature_pb2.Signature:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -22,9 +20,7 @@ from cta_server.runtime.batch import Incoming
 from cta_server.runtime.runs import BURST, Allowance
 from cta_server.runtime.runtime import Runtime
 from cta_server.runtime.stages.spec import ConsumerSpec, StageSpec
-from cta_server.runtime.storage import Storage
-from cta_server.store.archive import open_archive
-from cta_server.store.journal import open_journal
+from helpers.loop import running
 
 PIPELINE = ConsumerSpec(
     name="pipeline",
@@ -71,23 +67,11 @@ class Pipeline:
         return (await self.runtime.post_mortem.analyze(run)).report
 
 
-@contextlib.asynccontextmanager
-async def runtime_at(folder: Path) -> AsyncIterator[Runtime]:
-    """A runtime with that consumer."""
-    storage = Storage(open_journal(folder / "journal.db"), open_archive(folder / "archive.db"))
-    runtime = Runtime(storage=storage, consumers={"pipeline": PIPELINE}, sources_folder=None, clock=time.time)
-    await runtime.start()
-    try:
-        yield runtime
-    finally:
-        await runtime.stop()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
     """One for all tests; each has a stream of its own."""
-    async with runtime_at(tmp_path_factory.mktemp("store")) as running:
-        yield running
+    async with running(tmp_path_factory.mktemp("store"), consumer=PIPELINE) as runtime:
+        yield runtime
 
 
 @pytest_asyncio.fixture(loop_scope="module")
