@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import time
@@ -91,13 +92,24 @@ def test_a_masked_stream_shows_copies_and_itself_by_name_only(run: Run, tmp_path
     masked = run("events", "quarantined", "--stream", "cards")
     assert "4111111111111111" not in masked.stdout
     assert "--raw" in masked.stderr
-    run("events", "quarantined", "--stream", "cards", "--raw", code=Exit.REFUSED)
     assert "4111111111111111" in run("events", "quarantined", "--stream", "cards", "--raw", "--actor", "ada").stdout
-    assert "see_held" in run("system", "decisions", "--stream", "cards").stdout
+    told = document(run("system", "decisions", "--stream", "cards", "-o", "json"))["decisions"]
+    assert [(each["action"], each["actor"]) for each in told] == [("see_held", "ada")]
     run("streams", "update", "cards", "--no-masks", "--keep-delivered", "1h")
     shown = run("streams", "show", "cards").stdout
     assert "/card" not in shown.partition("Contract")[0]
     assert "emptied after 1 h" in shown
+
+
+def test_whoever_names_nobody_decides_by_the_user_name(run: Run, tmp_path: Path) -> None:
+    """Every verb that is written to the log of decisions has the same default: the user, not nobody."""
+    learned(run, tmp_path, "who")
+    run("streams", "update", "who", "--set", "bake=7")
+    run("events", "redrive", "who")
+    run("streams", "delete", "who", "--yes")
+    told = document(run("system", "decisions", "--stream", "who", "-o", "json"))["decisions"]
+    assert {"learn_baseline", "update_stream", "delete_stream"} <= {each["action"] for each in told}
+    assert {each["actor"] for each in told} == {getpass.getuser()}
 
 
 def test_what_changed_meanwhile_is_refused(run: Run) -> None:

@@ -151,7 +151,11 @@ def complain(error: ClientError, out: Output) -> None:
 
 def by_whom(command: _Command) -> _Command:
     """Options of verbs that decide: who, and why. Both go into the audit trail."""
-    command = click.option("--comment", default="", metavar="TEXT", help="Why, for the audit trail.")(command)
+    return by(click.option("--comment", default="", metavar="TEXT", help="Why, for the audit trail.")(command))
+
+
+def by(command: _Command) -> _Command:
+    """Option of every verb that the log of decisions tells of: who."""
     return click.option(
         "--actor", envvar="CTA_ACTOR", default=_me, metavar="NAME", help="Who decides; default: your user name."
     )(command)

@@ -33,7 +33,7 @@ from cta_client.cli.exits import Exit
 from cta_client.cli.pages import collect
 from cta_client.cli.processing import Tally, process_lines
 from cta_client.cli.table import Column, Table
-from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, limit, verb
+from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, by, limit, verb
 from cta_client.cli.words import body, clock, count, span, word
 
 _stream = click.argument("stream_id", metavar="STREAM", shell_complete=complete.streams)
@@ -262,7 +262,7 @@ async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: s
 @_of_incident
 @click.option("--redriven", is_flag=True, help="Those that were redriven, instead of those that wait.")
 @click.option("--raw", is_flag=True, help="Show what a stream masks; it is written to the log of decisions.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who asks; required with --raw.")
+@by
 @limit(20)
 async def quarantined(
     session: Session, *, stream_id: str, incident_id: str, redriven: bool, raw: bool, actor: str, limit: int
@@ -277,7 +277,7 @@ async def quarantined(
     if answer.next_page_token:
         session.out.note(f"{count(len(answer.events))} of {count(answer.held_count)}; --limit 0 shows all.")
     if any(each.masked for each in answer.events):
-        session.out.note("Masked copies; --raw --actor NAME shows the events themselves.")
+        session.out.note("Masked copies; --raw shows the events, and is written to the log of decisions.")
     return None
 
 
@@ -285,7 +285,7 @@ async def quarantined(
 @_stream
 @_of_incident
 @click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def redrive(session: Session, *, stream_id: str, incident_id: str, dry_run: bool, actor: str) -> None:
     """Drive held events through the gate again; those that pass are delivered exactly once."""
     answer = await session.client.events.RedriveQuarantined(

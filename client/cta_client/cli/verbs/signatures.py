@@ -19,7 +19,7 @@ from cta.v1.signature_service_pb2 import (
 from cta_client.cli import complete, inputs
 from cta_client.cli.pages import collect
 from cta_client.cli.table import Column, Table, sheet
-from cta_client.cli.verb import Session, limit, verb
+from cta_client.cli.verb import Session, by, limit, verb
 from cta_client.cli.words import ago, clock, count
 
 _signature = click.argument("signature_id", metavar="SIGNATURE", shell_complete=complete.signatures)
@@ -127,7 +127,7 @@ async def similar(session: Session, *, incident_id: str, limit: int) -> None:
 @_signature
 @click.option("--headline", metavar="TEXT", help="What it heals, one sentence.")
 @click.option("--retire/--restore", "retired", default=None, help="Take it out of use, or take it back.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 @click.option("--comment", default="", metavar="TEXT", help="Why.")
 async def edit(
     session: Session, *, signature_id: str, headline: str | None, retired: bool | None, actor: str, comment: str
@@ -148,7 +148,7 @@ async def edit(
 @verb(signatures, "merge", 'cta signatures merge sig_A sig_B --actor ann --comment "the same release"')
 @_signature
 @click.argument("others", metavar="OTHER...", nargs=-1, required=True, shell_complete=complete.signatures)
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 @click.option("--comment", default="", metavar="TEXT", help="Why.")
 async def merge(session: Session, *, signature_id: str, others: tuple[str, ...], actor: str, comment: str) -> None:
     """Merge signatures that heal alike: from then on they share one standing, that of SIGNATURE."""
@@ -167,7 +167,7 @@ async def merge(session: Session, *, signature_id: str, others: tuple[str, ...],
 @verb(signatures, "delete", "cta signatures delete sig_... --yes")
 @_signature
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def delete(session: Session, *, signature_id: str, yes: bool, actor: str) -> None:
     """Forget a signature: the same drift is then analysed from the beginning."""
     if not yes:
@@ -192,7 +192,7 @@ async def export(session: Session, *, stream_id: str) -> None:
 
 @verb(signatures, "import", "cta signatures import signatures.json")
 @click.argument("file", type=inputs.Content(), metavar="FILE|-")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def import_(session: Session, *, file: bytes, actor: str) -> None:
     """Take signatures out of such a file. Their fixes are proved again before they are used."""
     answer = await session.client.signatures.ImportSignatures(ImportSignaturesRequest(file=file, actor=actor))

@@ -25,7 +25,7 @@ from cta_client.cli import complete, inputs, paint
 from cta_client.cli.pages import collect
 from cta_client.cli.settings import masks_of, policy_of
 from cta_client.cli.table import Column, Table, section, sheet
-from cta_client.cli.verb import Session, limit, verb
+from cta_client.cli.verb import Session, by, limit, verb
 from cta_client.cli.words import ago, clock, count, share, span, word
 from cta_client.seconds import seconds
 
@@ -195,7 +195,7 @@ async def create(
 @_keep_history
 @_set
 @click.option("--expected", "expected_revision", default=0, metavar="REVISION", help="Refuse when it changed since.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def update(
     session: Session,
     *,
@@ -246,7 +246,7 @@ async def update(
 @_stream
 @click.option("--force", is_flag=True, help="Delete held events, sources and open incidents as well.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def delete(session: Session, *, stream_id: str, force: bool, yes: bool, actor: str) -> None:
     """Delete a stream with all that belongs to it."""
     if not yes:
@@ -264,7 +264,7 @@ async def delete(session: Session, *, stream_id: str, force: bool, yes: bool, ac
 @_stream
 @click.argument("file", default="", metavar="[FILE|-]")
 @click.option("--append", is_flag=True, help="Add to the baseline instead of replacing it.")
-@click.option("--actor", envvar="CTA_ACTOR", default="", metavar="NAME", help="Who decides.")
+@by
 async def learn(session: Session, *, stream_id: str, file: str, append: bool, actor: str) -> None:
     """Learn what healthy looks like, from JSON Lines or from the recent healthy events."""
     call, answer = session.client.streams.LearnBaseline, None
