@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cta.v1.adapter_pb2 import Adapter
-from cta.v1.canary_pb2 import VERDICT_FAIL, VERDICT_PASS, Canary
+from cta.v1.canary_pb2 import VERDICT_FAIL, VERDICT_INCONCLUSIVE, VERDICT_PASS, Canary
 from cta.v1.incident_pb2 import Incident, IncidentMark, IncidentState
 from cta.v1.incident_service_pb2 import ApplyFixResponse
 from cta.v1.report_pb2 import METHOD_SIGNATURE, Cause, Reading, Report
@@ -104,6 +104,14 @@ def test_a_refused_fix_tells_why_and_asks() -> None:
     order = places(told, "FAIL", "the unit is off", "ROLLED BACK", "What now?")
     assert order == sorted(order)
     assert exit_of(refused) is Exit.NOT_PROVED
+
+
+def test_what_a_canary_needs_is_told_where_it_helps() -> None:
+    """With the failures that raise the number, and not for a fix that no number of events would pass."""
+    few = Canary(verdict=VERDICT_INCONCLUSIVE, needed_count=6323, failed_count=50)
+    assert telling.needs(few) == "6,323 drifted events to pass, with 50 failed"
+    assert telling.needs(Canary(verdict=VERDICT_FAIL, needed_count=6323, failed_count=50)) == ""
+    assert telling.needs(Canary(needed_count=299)) == "299 drifted events to pass"
 
 
 def test_an_escalation_offers_its_readings_by_number() -> None:

@@ -136,7 +136,7 @@ async def test_a_task_has_all_that_a_worker_needs(api: Api) -> None:
 
 async def test_what_the_consumers_code_refuses_fails_the_canary(api: Api) -> None:
     """Drifted events that the handler raises on count as failed, under the consumer's name; once they decide the
-    verdict, no more are sent.
+    verdict, no more are sent, and that is the reason told.
     """
     stream_id = await made(api)
     async with offering(api, stream_id, "w") as worker:
@@ -147,6 +147,9 @@ async def test_what_the_consumers_code_refuses_fails_the_canary(api: Api) -> Non
     assert found.verdict == canary_pb2.VERDICT_FAIL
     assert found.failed_count == 50
     assert [(f.stage, f.message, f.count) for f in found.failures] == [("book", "Refused: not for me", 50)]
+    told = " ".join(found.reasons)
+    assert f"saw 50 of {DRIFTED + HEALTHY} events: they decided the verdict" in told
+    assert "left" not in told
 
 
 async def test_what_raises_on_healthy_events_as_well_is_told_and_no_harm(api: Api) -> None:

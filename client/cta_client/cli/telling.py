@@ -199,6 +199,14 @@ def change_lines(before: str, after: str, width: int | None) -> Iterator[str]:
         yield paint.paint(f"{INDENT}  {same} other fields stay as they are", QUIET)
 
 
+def needs(canary: Canary) -> str:
+    """How many drifted events a PASS takes: each failure raises that. More events do not mend a fix that is refuted."""
+    if canary.verdict == Verdict.VERDICT_FAIL:
+        return ""
+    failed = f", with {count(canary.failed_count)} failed" if canary.failed_count else ""
+    return f"{count(canary.needed_count)} drifted events to pass{failed}"
+
+
 def canary_lines(canary: Canary, width: int | None) -> Iterator[str]:
     """A canary's verdict with its numbers and what decided it."""
     verdict = word(Verdict, canary.verdict)

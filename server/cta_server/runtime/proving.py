@@ -43,6 +43,7 @@ STRIKES: Final = 2
 the same fifty events, are hardly one."""
 
 HALTED: Final = "the kill switch is engaged"
+ENOUGH: Final = "they decided the verdict, and it was not asked about the rest"
 NOTHING_TO_SHOW: Final = (
     "the policy requires a canary in the consumer's own process, and there is no event that can be shown to it"
 )
@@ -89,7 +90,7 @@ class Proving:
                 if self._halted() and (unproved or run.answers or self._offers.any(adapter.stream_id)):
                     unproved = HALTED
                 if unproved or run.answers or run.declined:
-                    yield run.proof(unproved=unproved)
+                    yield run.proof(unproved=unproved, left=True)
                 return
             task, limit_ms = run.take(station.offer.capacity), max(policy.stage_timeout_ms, 1.0)
             lease = Lease(
@@ -205,12 +206,13 @@ class _Run:
             return f"the policy requires a canary in the consumer's own process, and no worker offers one{cannot}"
         return ""
 
-    def proof(self, *, unproved: str = "") -> Proof:
-        """What is known now."""
+    def proof(self, *, unproved: str = "", left: bool = False) -> Proof:
+        """What is known now; `left` where nobody is there to be asked about the rest."""
         answered, total = len(self.answers), len(self._events)
         note = ""
         if self.waiting and not unproved:
-            cause = self._cannot() if self.declined else "its workers left"
+            # Where workers are there still, this counts only if the caller asks for no more: it has its verdict.
+            cause = (self._cannot() if self.declined else "its workers left") if left else ENOUGH
             note = f"the consumer's own code saw {answered} of {total} events: {cause}"
         return Proof(
             answers=dict(self.answers),

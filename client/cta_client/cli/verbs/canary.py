@@ -86,7 +86,7 @@ async def show(session: Session, *, canary_id: str) -> None:
                 ("incident", found.incident_id or "run by a person"),
                 ("started", f"{clock(found.create_time)} ({ago(found.create_time, session.now)})"),
                 ("took", span(seconds(found.duration))),
-                ("needs", f"{count(found.needed_count)} drifted events"),
+                ("needs", telling.needs(found)),
             ),
             width,
         )
