@@ -23,6 +23,7 @@ from cta.v1.stream_service_pb2 import CreateStreamRequest, LearnBaselineRequest
 from cta_client import GuardOptions, connect, dry_run, guards
 from cta_client.channel import Client
 from helpers.checked import checked, checked_healthy, checked_renamed, verify
+from helpers.incidents import incident_in
 from helpers.payments import CONTRACT
 from helpers.server import ROOT, LiveServer, environment, start_server
 from helpers.server import close as close_server
@@ -263,16 +264,6 @@ def consumers(address: str, folder: Path, stream_id: str) -> Iterator[Consumers]
             process.wait()
 
 
-async def incident_in(client: Client, stream_id: str, *states: Any) -> incident_pb2.Incident:
-    """The stream's newest incident once it is in one of the states."""
-    for _ in range(800):
-        listed = await client.incidents.ListIncidents(incidents.ListIncidentsRequest(stream_id=stream_id, page_size=1))
-        if listed.incidents and listed.incidents[0].state in states:
-            return listed.incidents[0]
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{stream_id} has {listed.incidents}")
-
-
 async def chosen(client: Client, incident_id: str, adapter_id: str) -> AsyncIterator[Any]:
     """Applies an adapter that a person brings."""
     request = incidents.ApplyFixRequest(incident_id=incident_id, adapter_id=adapter_id, actor="ann", comment="try")
@@ -294,7 +285,7 @@ async def test_the_consumers_own_code_tells_a_wrong_fix_from_a_right_one(server:
             running.start("w1", version="1.1")
             running.start("w2", version="1.1")
             await offered(cta, "c-right", 2)
-            found = await incident_in(cta, "c-right", incident_pb2.INCIDENT_STATE_ESCALATED)
+            found = await incident_in(cta, "c-right", "ESCALATED")
             last: Any = None
             async for message in chosen(cta, found.incident_id, wrong):
                 last = message
@@ -347,14 +338,12 @@ async def test_a_canary_in_a_worker_outlives_its_server(tmp_path: Path) -> None:
                 running.start("w1", dry_seconds=0.002)
                 await offered(cta, "c-server")
                 await drift(cta, "c-server")
-                await incident_in(cta, "c-server", incident_pb2.INCIDENT_STATE_CANARY)
+                await incident_in(cta, "c-server", "CANARY")
                 await asyncio.sleep(0.5)
                 server.kill()
                 close_server(server)
                 server = start_server(tmp_path / "server", port=int(server.address.rpartition(":")[2]))
-                done = await incident_in(
-                    cta, "c-server", incident_pb2.INCIDENT_STATE_PROMOTED, incident_pb2.INCIDENT_STATE_RESOLVED
-                )
+                done = await incident_in(cta, "c-server", "PROMOTED", "RESOLVED")
                 (found,) = (await cta.canaries.ListCanaries(ListCanariesRequest(stream_id="c-server"))).canaries
     finally:
         close_server(server)
