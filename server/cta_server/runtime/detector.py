@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cta_core.incident import Incident, State
@@ -29,7 +30,12 @@ def gate_key(reason: HeldReason, breaches: Sequence[HeldBreach]) -> str:
     """The key of a failure at the gate."""
     if reason is not HeldReason.CONTRACT:
         return f"gate {reason.lower()}"
-    parts = sorted({f"{_general(breach.path)} {breach.rule}" for breach in breaches})
+    return _gate_key(tuple([(breach.path[:PATH_LIMIT], breach.rule) for breach in breaches]))
+
+
+@lru_cache(maxsize=128)  # the events of a batch mostly fail alike
+def _gate_key(broken: tuple[tuple[str, str], ...]) -> str:
+    parts = sorted({f"{_general(path)} {rule}" for path, rule in broken})
     return "gate " + "; ".join(parts[:KEY_LIMIT])
 
 
@@ -45,8 +51,7 @@ def stage_key(stage: str, error_type: str) -> str:
 
 def _general(path: str) -> str:
     """The path with array members as `*`, so that the third item fails like the first."""
-    parts = path[:PATH_LIMIT].split("/")
-    return "/".join("*" if part.isdigit() else part for part in parts)
+    return "/".join("*" if part.isdigit() else part for part in path.split("/"))
 
 
 def _rules(key: str) -> frozenset[str]:

@@ -124,6 +124,12 @@ class Gates:
         """The gate in force, if it is loaded."""
         return self._gates.get(stream_id)
 
+    def concerns(self, stream_id: str, changed: Iterable[AdapterRevision]) -> bool:
+        """Whether the gate in force is another one after a change of adapters: one came into force, or one that was."""
+        gate = self._gates.get(stream_id)
+        known = {adapter.adapter_id for adapter in gate.adapters} if gate is not None else set[str]()
+        return any(each.state is AdapterState.ACTIVE or each.adapter_id in known for each in changed)
+
     def forget(self, stream_id: str) -> None:
         """The stream is deleted."""
         self._gates.pop(stream_id, None)

@@ -237,7 +237,7 @@ class Healer:
         incident = committed.incident
         if incident.state is State.PROMOTED:
             self._bakes.begin(incident.adapter_id)  # before the first event that it heals
-        if committed.adapters:
+        if self._gates.concerns(incident.stream_id, committed.adapters):
             await self._gates.refresh(incident.stream_id)
         self._detector.changed(incident)
         self._hub.revisions.raise_to(committed.revision)

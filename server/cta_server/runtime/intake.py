@@ -217,9 +217,10 @@ class Intake:
         """Holds what may not pass, counts, records and tells the detector."""
         stream_id, now = gate.stream.stream_id, self._clock()
         held: list[HeldEvent] = []
+        incidents: dict[str, str] = {}
         for event, result in zip(events, results, strict=True):
             if result.kind is OutcomeKind.QUARANTINED and result.event_id not in known:
-                held.append(self._held_event(stream_id, event, result, run_id, now))
+                held.append(self._held_event(stream_id, event, result, run_id, now, incidents))
         late = False
         if held:
             limit = gate.stream.policy.max_quarantined
@@ -245,7 +246,10 @@ class Intake:
         elif held:
             await self._detect(gate.stream, held, now)
 
-    def _held_event(self, stream_id: str, event: Incoming, result: EventResult, run_id: str, now: float) -> HeldEvent:
+    def _held_event(
+        self, stream_id: str, event: Incoming, result: EventResult, run_id: str, now: float, incidents: dict[str, str]
+    ) -> HeldEvent:
+        """The event as it is stored; `incidents` keeps the batch's answers of the detector by failure key."""
         reason = result.reason or HeldReason.CONTRACT
         if reason is HeldReason.STAGE_FAILED:
             key = stage_key(result.stage, result.message.partition(":")[0])
@@ -254,6 +258,9 @@ class Intake:
         if result.adapter_id:
             # What an adapter made of the event failed, or it refused it: that belongs to the adapter's incident.
             key = adapter_key(result.adapter_id, key)
+        incident_id = incidents.get(key)
+        if incident_id is None:
+            incident_id = incidents[key] = self._detector.incident_for(stream_id, key)
         return HeldEvent(
             stream_id=stream_id,
             event_id=result.event_id,
@@ -263,7 +270,7 @@ class Intake:
             breaches=result.breaches,
             stage=result.stage,
             failure_key=key,
-            incident_id=self._detector.incident_for(stream_id, key),
+            incident_id=incident_id,
             run_id=run_id if reason is HeldReason.STAGE_FAILED else "",
             arrive_time=event.event_time or now,
         )

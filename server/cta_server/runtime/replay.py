@@ -128,9 +128,10 @@ class Replay:
 
     def drop(self) -> None:
         """Gives up what is in the stages: nobody waits for it any more, nor for its error."""
-        if self._staged is not None:
-            self._staged.running.add_done_callback(lambda task: task.cancelled() or task.exception())
-            self._staged.running.cancel()
+        last, self._staged = self._staged, None
+        if last is not None:
+            last.running.add_done_callback(lambda task: task.cancelled() or task.exception())
+            last.running.cancel()
 
     async def _count(self, staged: Staged) -> None:
         chain = await staged.running
