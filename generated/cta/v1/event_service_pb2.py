@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63ta/v1/event_service.proto\x12\x06\x63ta.v1\x1a\x12\x63ta/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x14ProcessEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x1d\n\x06\x65vents\x18\x02 \x03(\x0b\x32\r.cta.v1.Event\x12\x0e\n\x06\x62odies\x18\x03 \x03(\x0c\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x12\n\nrun_stages\x18\x05 \x01(\x08\"\x89\x01\n\x15ProcessEventsResponse\x12&\n\x08outcomes\x18\x01 \x03(\x0b\x32\x14.cta.v1.EventOutcome\x12&\n\x06packed\x18\x02 \x01(\x0b\x32\x16.cta.v1.PackedOutcomes\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0e\n\x06run_id\x18\x04 \x01(\t\"\x92\x01\n\x0ePackedOutcomes\x12\"\n\x05kinds\x18\x01 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x0e\n\x06\x62odies\x18\x02 \x03(\x0c\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.cta.v1.PackedDetail\x12\x13\n\x0b\x61\x64\x61pter_ids\x18\x04 \x03(\t\x12\x10\n\x08\x61\x64\x61pters\x18\x05 \x03(\x05\"l\n\x0cPackedDetail\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.cta.v1.QuarantineReason\x12\x0f\n\x07message\x18\x04 \x01(\t\"g\n\x15ReportFailuresRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\'\n\x08\x66\x61ilures\x18\x02 \x03(\x0b\x32\x15.cta.v1.FailureReport\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"u\n\rFailureReport\x12\x1c\n\x05\x65vent\x18\x01 \x01(\x0b\x32\r.cta.v1.Event\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nadapter_id\x18\x05 \x01(\t\"[\n\x16ReportFailuresResponse\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x05\x12)\n\x08rejected\x18\x02 \x03(\x0b\x32\x17.cta.v1.RejectedFailure\"1\n\x0fRejectedFailure\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xe3\x01\n\x12WatchEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x1f\n\x04view\x18\x02 \x01(\x0e\x32\x11.cta.v1.EventView\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x10\n\x08max_rate\x18\x04 \x01(\x05\x12\x15\n\rpreview_bytes\x18\x05 \x01(\x05\x12\"\n\x05kinds\x18\x06 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x36\n\x13\x63heckpoint_interval\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8b\x02\n\x13WatchEventsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12&\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x16.cta.v1.DeliveredEvent\x12/\n\x0bserver_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eleft_out_count\x18\x05 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x06 \x01(\x03\x12\x15\n\rhealthy_count\x18\x07 \x01(\x03\x12\x14\n\x0chealed_count\x18\x08 \x01(\x03\x12\x19\n\x11quarantined_count\x18\t \x01(\x03\"q\n\x11ListEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\"\n\x05kinds\x18\x02 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.cta.v1.DeliveredEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x16ListQuarantinedRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.cta.v1.QuarantineState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0b\n\x03raw\x18\x06 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\"p\n\x17ListQuarantinedResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.cta.v1.QuarantinedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\nheld_count\x18\x03 \x01(\x03\"c\n\x19RedriveQuarantinedRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"H\n\x1aRedriveQuarantinedResponse\x12\x16\n\x0eredriven_count\x18\x01 \x01(\x05\x12\x12\n\nheld_count\x18\x02 \x01(\x05*W\n\tEventView\x12\x1a\n\x16\x45VENT_VIEW_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_VIEW_DELIVERIES\x10\x01\x12\x13\n\x0f\x45VENT_VIEW_TAIL\x10\x02\x32\xed\x03\n\x0c\x45ventService\x12L\n\rProcessEvents\x12\x1c.cta.v1.ProcessEventsRequest\x1a\x1d.cta.v1.ProcessEventsResponse\x12O\n\x0eReportFailures\x12\x1d.cta.v1.ReportFailuresRequest\x1a\x1e.cta.v1.ReportFailuresResponse\x12H\n\x0bWatchEvents\x12\x1a.cta.v1.WatchEventsRequest\x1a\x1b.cta.v1.WatchEventsResponse0\x01\x12\x43\n\nListEvents\x12\x19.cta.v1.ListEventsRequest\x1a\x1a.cta.v1.ListEventsResponse\x12R\n\x0fListQuarantined\x12\x1e.cta.v1.ListQuarantinedRequest\x1a\x1f.cta.v1.ListQuarantinedResponse\x12[\n\x12RedriveQuarantined\x12!.cta.v1.RedriveQuarantinedRequest\x1a\".cta.v1.RedriveQuarantinedResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63ta/v1/event_service.proto\x12\x06\x63ta.v1\x1a\x12\x63ta/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x14ProcessEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x1d\n\x06\x65vents\x18\x02 \x03(\x0b\x32\r.cta.v1.Event\x12\x0e\n\x06\x62odies\x18\x03 \x03(\x0c\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x12\n\nrun_stages\x18\x05 \x01(\x08\"\x89\x01\n\x15ProcessEventsResponse\x12&\n\x08outcomes\x18\x01 \x03(\x0b\x32\x14.cta.v1.EventOutcome\x12&\n\x06packed\x18\x02 \x01(\x0b\x32\x16.cta.v1.PackedOutcomes\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0e\n\x06run_id\x18\x04 \x01(\t\"\x92\x01\n\x0ePackedOutcomes\x12\"\n\x05kinds\x18\x01 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x0e\n\x06\x62odies\x18\x02 \x03(\x0c\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.cta.v1.PackedDetail\x12\x13\n\x0b\x61\x64\x61pter_ids\x18\x04 \x03(\t\x12\x10\n\x08\x61\x64\x61pters\x18\x05 \x03(\x05\"z\n\x0cPackedDetail\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x12\n\nadapter_id\x18\x02 \x01(\t\x12(\n\x06reason\x18\x03 \x01(\x0e\x32\x18.cta.v1.QuarantineReason\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04path\x18\x05 \x01(\t\"g\n\x15ReportFailuresRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\'\n\x08\x66\x61ilures\x18\x02 \x03(\x0b\x32\x15.cta.v1.FailureReport\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"u\n\rFailureReport\x12\x1c\n\x05\x65vent\x18\x01 \x01(\x0b\x32\r.cta.v1.Event\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nadapter_id\x18\x05 \x01(\t\"[\n\x16ReportFailuresResponse\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x01 \x01(\x05\x12)\n\x08rejected\x18\x02 \x03(\x0b\x32\x17.cta.v1.RejectedFailure\"1\n\x0fRejectedFailure\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xe3\x01\n\x12WatchEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x1f\n\x04view\x18\x02 \x01(\x0e\x32\x11.cta.v1.EventView\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\x12\x10\n\x08max_rate\x18\x04 \x01(\x05\x12\x15\n\rpreview_bytes\x18\x05 \x01(\x05\x12\"\n\x05kinds\x18\x06 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x36\n\x13\x63heckpoint_interval\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8b\x02\n\x13WatchEventsResponse\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12&\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x16.cta.v1.DeliveredEvent\x12/\n\x0bserver_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eleft_out_count\x18\x05 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x06 \x01(\x03\x12\x15\n\rhealthy_count\x18\x07 \x01(\x03\x12\x14\n\x0chealed_count\x18\x08 \x01(\x03\x12\x19\n\x11quarantined_count\x18\t \x01(\x03\"q\n\x11ListEventsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\"\n\x05kinds\x18\x02 \x03(\x0e\x32\x13.cta.v1.OutcomeKind\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x12ListEventsResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.cta.v1.DeliveredEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x16ListQuarantinedRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.cta.v1.QuarantineState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0b\n\x03raw\x18\x06 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\"p\n\x17ListQuarantinedResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.cta.v1.QuarantinedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\nheld_count\x18\x03 \x01(\x03\"c\n\x19RedriveQuarantinedRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"H\n\x1aRedriveQuarantinedResponse\x12\x16\n\x0eredriven_count\x18\x01 \x01(\x05\x12\x12\n\nheld_count\x18\x02 \x01(\x05*W\n\tEventView\x12\x1a\n\x16\x45VENT_VIEW_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_VIEW_DELIVERIES\x10\x01\x12\x13\n\x0f\x45VENT_VIEW_TAIL\x10\x02\x32\xed\x03\n\x0c\x45ventService\x12L\n\rProcessEvents\x12\x1c.cta.v1.ProcessEventsRequest\x1a\x1d.cta.v1.ProcessEventsResponse\x12O\n\x0eReportFailures\x12\x1d.cta.v1.ReportFailuresRequest\x1a\x1e.cta.v1.ReportFailuresResponse\x12H\n\x0bWatchEvents\x12\x1a.cta.v1.WatchEventsRequest\x1a\x1b.cta.v1.WatchEventsResponse0\x01\x12\x43\n\nListEvents\x12\x19.cta.v1.ListEventsRequest\x1a\x1a.cta.v1.ListEventsResponse\x12R\n\x0fListQuarantined\x12\x1e.cta.v1.ListQuarantinedRequest\x1a\x1f.cta.v1.ListQuarantinedResponse\x12[\n\x12RedriveQuarantined\x12!.cta.v1.RedriveQuarantinedRequest\x1a\".cta.v1.RedriveQuarantinedResponseB%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cta.v1.event_service_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nact.cta.v1P\001Z\014cta/v1;ctav1\252\002\006Cta.V1'
-  _globals['_EVENTVIEW']._serialized_start=2186
-  _globals['_EVENTVIEW']._serialized_end=2273
+  _globals['_EVENTVIEW']._serialized_start=2200
+  _globals['_EVENTVIEW']._serialized_end=2287
   _globals['_PROCESSEVENTSREQUEST']._serialized_start=124
   _globals['_PROCESSEVENTSREQUEST']._serialized_end=252
   _globals['_PROCESSEVENTSRESPONSE']._serialized_start=255
@@ -44,31 +44,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PACKEDOUTCOMES']._serialized_start=395
   _globals['_PACKEDOUTCOMES']._serialized_end=541
   _globals['_PACKEDDETAIL']._serialized_start=543
-  _globals['_PACKEDDETAIL']._serialized_end=651
-  _globals['_REPORTFAILURESREQUEST']._serialized_start=653
-  _globals['_REPORTFAILURESREQUEST']._serialized_end=756
-  _globals['_FAILUREREPORT']._serialized_start=758
-  _globals['_FAILUREREPORT']._serialized_end=875
-  _globals['_REPORTFAILURESRESPONSE']._serialized_start=877
-  _globals['_REPORTFAILURESRESPONSE']._serialized_end=968
-  _globals['_REJECTEDFAILURE']._serialized_start=970
-  _globals['_REJECTEDFAILURE']._serialized_end=1019
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1022
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1249
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1252
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1519
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1521
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1634
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1636
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1721
-  _globals['_LISTQUARANTINEDREQUEST']._serialized_start=1724
-  _globals['_LISTQUARANTINEDREQUEST']._serialized_end=1895
-  _globals['_LISTQUARANTINEDRESPONSE']._serialized_start=1897
-  _globals['_LISTQUARANTINEDRESPONSE']._serialized_end=2009
-  _globals['_REDRIVEQUARANTINEDREQUEST']._serialized_start=2011
-  _globals['_REDRIVEQUARANTINEDREQUEST']._serialized_end=2110
-  _globals['_REDRIVEQUARANTINEDRESPONSE']._serialized_start=2112
-  _globals['_REDRIVEQUARANTINEDRESPONSE']._serialized_end=2184
-  _globals['_EVENTSERVICE']._serialized_start=2276
-  _globals['_EVENTSERVICE']._serialized_end=2769
+  _globals['_PACKEDDETAIL']._serialized_end=665
+  _globals['_REPORTFAILURESREQUEST']._serialized_start=667
+  _globals['_REPORTFAILURESREQUEST']._serialized_end=770
+  _globals['_FAILUREREPORT']._serialized_start=772
+  _globals['_FAILUREREPORT']._serialized_end=889
+  _globals['_REPORTFAILURESRESPONSE']._serialized_start=891
+  _globals['_REPORTFAILURESRESPONSE']._serialized_end=982
+  _globals['_REJECTEDFAILURE']._serialized_start=984
+  _globals['_REJECTEDFAILURE']._serialized_end=1033
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1036
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1263
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1266
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1533
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1535
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1648
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1650
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1735
+  _globals['_LISTQUARANTINEDREQUEST']._serialized_start=1738
+  _globals['_LISTQUARANTINEDREQUEST']._serialized_end=1909
+  _globals['_LISTQUARANTINEDRESPONSE']._serialized_start=1911
+  _globals['_LISTQUARANTINEDRESPONSE']._serialized_end=2023
+  _globals['_REDRIVEQUARANTINEDREQUEST']._serialized_start=2025
+  _globals['_REDRIVEQUARANTINEDREQUEST']._serialized_end=2124
+  _globals['_REDRIVEQUARANTINEDRESPONSE']._serialized_start=2126
+  _globals['_REDRIVEQUARANTINEDRESPONSE']._serialized_end=2198
+  _globals['_EVENTSERVICE']._serialized_start=2290
+  _globals['_EVENTSERVICE']._serialized_end=2783
 # @@protoc_insertion_point(module_scope)

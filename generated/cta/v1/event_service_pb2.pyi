@@ -186,6 +186,7 @@ class PackedDetail(_message.Message):
     ADAPTER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Its position in the batch, from 0."""
     adapter_id: _builtins.str
@@ -194,6 +195,8 @@ class PackedDetail(_message.Message):
     """Why it is quarantined."""
     message: _builtins.str
     """The reason in one sentence."""
+    path: _builtins.str
+    """JSON Pointer of the first field that breaks the contract; empty where no field does."""
     def __init__(
         self,
         *,
@@ -201,10 +204,11 @@ class PackedDetail(_message.Message):
         adapter_id: _builtins.str = ...,
         reason: _event_pb2.QuarantineReason.ValueType = ...,
         message: _builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "index", b"index", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "index", b"index", "message", b"message", "path", b"path", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

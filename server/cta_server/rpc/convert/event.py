@@ -88,6 +88,8 @@ def write_packed(into: service.PackedOutcomes, results: Sequence[EventResult]) -
             if result.reason is not None:
                 detail = into.details.add(index=index, adapter_id=result.adapter_id, message=result.message)
                 detail.reason = REASONS.number(result.reason)
+                if result.breaches:
+                    detail.path = result.breaches[0].path
 
 
 def write_outcomes(
