@@ -11,6 +11,7 @@ from typing import Any
 from cta_core.adapter.compile import CompiledAdapter
 from cta_core.diagnosis.case import Baseline
 from cta_core.diagnosis.formats import mask_of
+from cta_core.diagnosis.headline import headline_of
 from cta_core.diagnosis.masking import as_text, masked_event, open_paths
 from cta_core.diagnosis.report import (
     Cause,
@@ -82,7 +83,7 @@ def report_of(
             stage="producer",
             path=compared[0] if compared else "",
             kind=str(program.steps[0].__struct_config__.tag),
-            sentence="the producer made a change that was healed before",
+            sentence=headline_of(program.steps) or "the producer made a change that was healed before",
         ),
         symptoms=symptoms,
         evidence=(

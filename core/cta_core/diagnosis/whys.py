@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cta_core.diagnosis.case import Case
+from cta_core.diagnosis.headline import headline_of
 from cta_core.diagnosis.report import Cause, Decision, Severity
 from cta_core.diagnosis.symptoms import Finding
 from cta_core.diagnosis.table import leaf_of
@@ -28,15 +29,9 @@ def cause_of(found: Sequence[Finding], solution: Solution) -> Cause:
     kinds = Counter(str(step.__struct_config__.tag) for step in solution.steps)
     if solution.steps:
         kind = kinds.most_common(1)[0][0]
-        changes = ", ".join(f"{count} x {name}" for name, count in kinds.most_common())
         path = first.path if first is not None else solution.steps[0].writes()[0]
-        fields = f"{len(serious)} fields" if len(serious) != 1 else f"the field {path}"
-        return Cause(
-            stage="producer",
-            path=path,
-            kind=kind,
-            sentence=f"the producer changed {fields or path} (undone by {changes})",
-        )
+        sentence = headline_of(solution.steps) or f"the producer changed {path}"
+        return Cause(stage="producer", path=path, kind=kind, sentence=sentence)
     path = first.path if first is not None else ""
     return Cause(
         stage="producer",
