@@ -10,6 +10,12 @@ from typing import Any
 HEALTHY = [{"json": f'{{"id": "a{number}", "amount": {number + 1.5}, "currency": "EUR"}}'} for number in range(3)]
 """A baseline to learn from: in real life some hundred events."""
 
+DRIFTED = [
+    {"event_id": f"d{number}", "payload": {"json": f'{{"id": "d{number}", "amt": {number + 12.5}, "currency": "EUR"}}'}}
+    for number in range(5)
+]
+"""As many as open an incident (`policy.detector.open_after`)."""
+
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cta.v1.SystemService/GetServerInfo", {}),
     (
@@ -24,11 +30,11 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
             "request_id": "batch-1",
             "events": [
                 {"event_id": "a1", "payload": {"value": {"id": "a1", "amount": 12.5, "currency": "EUR"}}},
-                {"event_id": "a2", "payload": {"json": '{"id": "a2", "amt": 12.5, "currency": "EUR"}'}},
+                *DRIFTED,
             ],
         },
     ),
     ("cta.v1.EventService/ListQuarantined", {"stream_id": "orders", "page_size": 10}),
-    ("cta.v1.IncidentService/ListIncidents", {"stream_id": "orders", "states": ["INCIDENT_STATE_ESCALATED"]}),
+    ("cta.v1.IncidentService/ListIncidents", {"stream_id": "orders"}),
     ("cta.v1.SystemService/ListDecisions", {"page_size": 5}),
 )
