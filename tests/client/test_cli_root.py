@@ -79,6 +79,17 @@ def test_help_starts_without_grpc() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("typed", "near"), [(("stream", "list"), "streams"), (("sytem", "info"), "system"), (("streams", "lst"), "list")]
+)
+def test_a_command_that_is_nearly_right_is_told_the_right_one(typed: tuple[str, ...], near: str) -> None:
+    """A wrong letter costs one look; a name that is like none has no suggestion."""
+    told = run(*typed)
+    assert told.exit_code == Exit.USAGE
+    assert f"Did you mean {near!r}?" in told.stderr
+    assert "Did you mean" not in run("zzz").stderr
+
+
 def test_no_server_is_exit_three_with_the_next_step() -> None:
     """Where nothing answers, the code says so and the text says what to do."""
     told = run("streams", "list", *NOWHERE)

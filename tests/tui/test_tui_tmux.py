@@ -79,10 +79,12 @@ if TMUX:
 
     @pytest.mark.timeout(120)
     def test_the_demo_is_driven_by_keys_and_leaves_nothing(terminal: Terminal, tmp_path: Path) -> None:
-        """The story heals and learns, asks, is answered by `a` `y`, and `q` leaves neither server nor store behind."""
+        """At a terminal it opens in the control room, without pauses too; the story heals and learns, asks, is answered
+        by `a` `y`, and `q` leaves neither server nor store behind.
+        """
         folder = tmp_path / "temporary"
         folder.mkdir()
-        terminal.start([sys.executable, "-c", LAUNCH, "demo", "--tui", "--fast"], folder)
+        terminal.start([sys.executable, "-c", LAUNCH, "demo", "--fast"], folder)
         terminal.until("CTA-ACT", "? Help")
         terminal.until("4 of 4", "your OK", "asks you")
         terminal.press("2")

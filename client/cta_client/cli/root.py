@@ -6,6 +6,7 @@ packages (`cta serve` of the server) come through the entry-point group `cta.com
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import os
@@ -79,6 +80,17 @@ class Root(click.Group):
         if place.section == OFFLINE:
             return next((command for command in module.OFFLINE if command.name == cmd_name), None)
         return _command(getattr(module, cmd_name), cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; where there is none of this name, the nearest name is told. Click knows loaded commands only."""
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            if near:
+                ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by section, without loading any."""

@@ -81,7 +81,7 @@ def demo(
     exits 0 when they are healthy or healed, and 4 when a person has to decide.
     """
     events = _events(file, baseline, contract)
-    room = _room(in_room, told=bool(file) or fast)
+    room = _room(in_room, told=bool(file))
     if room is not None:
         with _folder(keep=keep) as folder:
             room(folder, FAST_SECONDS if fast else pace / PAUSE_SECONDS, lambda: _forget(folder, keep=keep))
