@@ -117,7 +117,7 @@ def connect(
     """A client of the server at `address` (`host:port`). Connects at the first call.
 
     Args:
-        address: Host and port.
+        address: Host and port; `http://` before it changes nothing, `https://` encrypts as `tls` does.
         tls: Encrypts, trusting the system's certificate authorities.
         tls_ca: Encrypts, trusting the certificates of this PEM file instead.
         token: Sent as a bearer token with every call.
@@ -129,7 +129,7 @@ def reach(address: str, *, tls: bool, tls_ca: Path | None, token: str) -> tuple[
     """The wire to a server, with the API's rules of times and retries, and where it leads."""
     rules = json.dumps({"methodConfig": list(method_rules())})
     endpoint = Endpoint.of(address, tls=tls, tls_ca=tls_ca, token=token, service_config=rules)
-    return Wire(address, endpoint.dial, token), endpoint
+    return Wire(endpoint.address, endpoint.dial, token), endpoint
 
 
 def method_rules() -> Iterator[dict[str, Any]]:

@@ -35,10 +35,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, address: str, *, tls: bool, tls_ca: Path | None, token: str, service_config: str = "") -> Self:
-        """The endpoint that `connect`'s arguments name."""
+        """The endpoint that `connect`'s arguments name.
+
+        An address that is written as a URL, as other tools have theirs, is taken at its word: `https://` encrypts.
+        """
+        scheme, mark, place = address.partition("://")
+        url = bool(mark) and scheme.lower() in ("http", "https")
         return cls(
-            address=address,
-            encrypted=tls or tls_ca is not None,
+            address=place.rstrip("/") if url else address,
+            encrypted=tls or tls_ca is not None or (url and scheme.lower() == "https"),
             authorities=tls_ca.read_bytes() if tls_ca is not None else None,
             token=token,
             service_config=service_config,

@@ -11,13 +11,29 @@ from cta.v1.errors_pb2 import ErrorReason
 from cta.v1.event_service_pb2 import ProcessEventsRequest
 from cta.v1.stream_service_pb2 import GetStreamRequest
 from cta_client import errors
-from cta_client.channel import is_read, is_repeatable, method_rules, methods
+from cta_client.channel import is_read, is_repeatable, method_rules, methods, reach
 from cta_client.wire import with_request_id
 
 
 def rule_of(name: str) -> dict[str, object] | None:
     """The service config's entry of one RPC."""
     return next((rule for rule in method_rules() if rule["name"][0]["method"] == name), None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "tls", "address", "encrypted"),
+    [
+        ("host:1", False, "host:1", False),
+        ("http://host:1", False, "host:1", False),
+        ("http://host:1/", True, "host:1", True),
+        ("HTTPS://host:1/", False, "host:1", True),
+        ("dns:///host:1", False, "dns:///host:1", False),
+    ],
+)
+def test_an_address_may_be_a_url(typed: str, tls: bool, address: str, encrypted: bool) -> None:
+    """As other tools are given theirs; `https` is never reached in plain text, and gRPC's own schemes stay."""
+    wire, endpoint = reach(typed, tls=tls, tls_ca=None, token="")
+    assert (endpoint.address, wire.address, endpoint.encrypted) == (address, address, encrypted)
 
 
 def test_only_what_may_be_sent_twice_is_retried() -> None:
