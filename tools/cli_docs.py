@@ -49,7 +49,7 @@ the store is of an older release, 11 when it is of a newer one, and 12 when it i
 
 | name | meaning |
 | --- | --- |
-| `CTA_SERVER` | address of the server, `host:port`; default `127.0.0.1:50510` |
+| `CTA_SERVER` | address of the server, `host:port`; default `127.0.0.1:50510`. As a URL, `https://` encrypts |
 | `CTA_TOKEN` | bearer token sent with every call |
 | `CTA_TLS_CA` | PEM file of the certificate authorities to trust |
 | `CTA_OUTPUT` | `table` or `json` |
