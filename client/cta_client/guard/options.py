@@ -64,7 +64,7 @@ class GuardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         away, folder = self.away, self.folder
         if away not in tuple(Away):
             raise _invalid("away", " or ".join(Away), away)
-        if not isinstance(folder, str | Path) or not str(folder) or "\0" in str(folder):
+        if not isinstance(folder, str | Path) or not str(folder) or "\0" in str(folder):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise _invalid("folder", "a path", folder)
         # Both may come as plain text, from an environment or a file of settings.
         msgspec.structs.force_setattr(self, "away", Away(away))
