@@ -280,6 +280,14 @@ def test_a_running_canary_has_no_verdict() -> None:
     assert "PASS" not in text
 
 
+def test_a_refuted_fix_needs_no_more_events() -> None:
+    """A failed canary shows what it replayed, not how many events its failures would take to be outvoted."""
+    refused = msgspec.structs.replace(CANARY, verdict="FAIL", drifted=304, failed=50, needed=6323)
+    text = plain_text(canary.draw(apply(full(), messages.CanaryCame(canary=refused)), 100, 0))
+    assert "replayed 304 drifted and 250 healthy" in text
+    assert "6,323" not in text
+
+
 def test_an_empty_room_names_the_next_key() -> None:
     """Where there is nothing, the screen says what would make something."""
     empty = told(

@@ -25,13 +25,16 @@ def sheet(canary: facts.CanaryFact, width: int) -> list[Line]:
     """Progress, claims, verdict."""
     cells = max(min(width - 44, 40), 8)
     part = min(canary.drifted / canary.needed, 1.0) if canary.needed else 1.0
-    lines: list[Line] = [
-        (
-            Span(" replayed ", "quiet"),
+    if canary.verdict == "FAIL":
+        # What refutes a fix is not mended by more events.
+        progress: Line = (Span(f"{count(canary.drifted)} drifted"),)
+    else:
+        progress = (
             Span(f"{count(canary.drifted)} of {count(canary.needed)} needed "),
             Span(bar(part, cells), "good" if part >= 1 else "attention"),
-            Span(f" and {count(canary.healthy)} healthy", "quiet"),
-        ),
+        )
+    lines: list[Line] = [
+        (Span(" replayed ", "quiet"), *progress, Span(f" and {count(canary.healthy)} healthy", "quiet"))
     ]
     lines += [
         _claim(
