@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -115,6 +116,9 @@ async def serve(configuration: Configuration, *, port_file: Path | None = None) 
         log.info("listening", address=f"{configuration.settings.server.host}:{port}", pid=os.getpid())
         await runtime.start()
         await server.ready()
+        # What stands now lives as long as the process. Looking through it for garbage would stop the loop for 50 ms.
+        gc.collect()
+        gc.freeze()
         if port_file is not None:
             _write_whole(port_file, str(port))
         await stopping.wait()
