@@ -41,7 +41,8 @@ def test_a_file_of_traces_becomes_runs_once(run: Run, tmp_path: Path) -> None:
     told = run("runs", "import", written(tmp_path), "--stream", "imported")
     assert "2 runs imported, 1 of them failed." in told.stderr
     found = ids(run, "imported")
-    run("runs", "import", written(tmp_path), "--stream", "imported")
+    again = run("runs", "import", written(tmp_path), "--stream", "imported")
+    assert "0 runs imported, 0 of them failed; 2 known already." in again.stderr
     assert ids(run, "imported") == found
     shown = run("runs", "show", found[0]).stdout
     assert "Stack of KeyError in Audit" in shown
@@ -69,7 +70,7 @@ def test_a_trace_comes_from_a_pipe(run: Run) -> None:
     """`-` reads standard input; a line may name its own stream; none at all is told."""
     run("streams", "create", "piped")
     text = json.dumps(LINES[0] | {"stream": "piped"})
-    assert "1 runs imported" in run("runs", "import", "-", text=text).stderr
+    assert "1 run imported" in run("runs", "import", "-", text=text).stderr
     told = run("runs", "import", "-", text=json.dumps(LINES[0]), code=Exit.REFUSED).stderr
     assert "line 1: stream: name the stream in the line, or with --stream" in told
     told = run("runs", "import", "-", "--stream", "nowhere", text=json.dumps(LINES[0]), code=Exit.REFUSED).stderr

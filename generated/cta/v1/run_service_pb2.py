@@ -26,7 +26,7 @@ from cta.v1 import run_pb2 as cta_dot_v1_dot_run__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/run_service.proto\x12\x06\x63ta.v1\x1a\x10\x63ta/v1/run.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\x10RecordRunRequest\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"-\n\x11RecordRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"`\n\x0fListRunsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x61iled_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"*\n\x0eGetRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"$\n\x0fWatchRunRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"v\n\x10WatchRunResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x16\n\x0eleft_out_count\x18\x02 \x01(\x05\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x87\x02\n\nRunService\x12@\n\tRecordRun\x12\x18.cta.v1.RecordRunRequest\x1a\x19.cta.v1.RecordRunResponse\x12=\n\x08ListRuns\x12\x17.cta.v1.ListRunsRequest\x1a\x18.cta.v1.ListRunsResponse\x12\x37\n\x06GetRun\x12\x15.cta.v1.GetRunRequest\x1a\x16.cta.v1.GetRunResponse\x12?\n\x08WatchRun\x12\x17.cta.v1.WatchRunRequest\x1a\x18.cta.v1.WatchRunResponse0\x01\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ta/v1/run_service.proto\x12\x06\x63ta.v1\x1a\x10\x63ta/v1/run.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\x10RecordRunRequest\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"<\n\x11RecordRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\x12\r\n\x05known\x18\x02 \x01(\x08\"`\n\x0fListRunsRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66\x61iled_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"*\n\x0eGetRunResponse\x12\x18\n\x03run\x18\x01 \x01(\x0b\x32\x0b.cta.v1.Run\"$\n\x0fWatchRunRequest\x12\x11\n\tstream_id\x18\x01 \x01(\t\"v\n\x10WatchRunResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.cta.v1.Run\x12\x16\n\x0eleft_out_count\x18\x02 \x01(\x05\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x87\x02\n\nRunService\x12@\n\tRecordRun\x12\x18.cta.v1.RecordRunRequest\x1a\x19.cta.v1.RecordRunResponse\x12=\n\x08ListRuns\x12\x17.cta.v1.ListRunsRequest\x1a\x18.cta.v1.ListRunsResponse\x12\x37\n\x06GetRun\x12\x15.cta.v1.GetRunRequest\x1a\x16.cta.v1.GetRunResponse\x12?\n\x08WatchRun\x12\x17.cta.v1.WatchRunRequest\x1a\x18.cta.v1.WatchRunResponse0\x01\x42%\n\nact.cta.v1P\x01Z\x0c\x63ta/v1;ctav1\xaa\x02\x06\x43ta.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,19 +37,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDRUNREQUEST']._serialized_start=87
   _globals['_RECORDRUNREQUEST']._serialized_end=151
   _globals['_RECORDRUNRESPONSE']._serialized_start=153
-  _globals['_RECORDRUNRESPONSE']._serialized_end=198
-  _globals['_LISTRUNSREQUEST']._serialized_start=200
-  _globals['_LISTRUNSREQUEST']._serialized_end=296
-  _globals['_LISTRUNSRESPONSE']._serialized_start=298
-  _globals['_LISTRUNSRESPONSE']._serialized_end=368
-  _globals['_GETRUNREQUEST']._serialized_start=370
-  _globals['_GETRUNREQUEST']._serialized_end=401
-  _globals['_GETRUNRESPONSE']._serialized_start=403
-  _globals['_GETRUNRESPONSE']._serialized_end=445
-  _globals['_WATCHRUNREQUEST']._serialized_start=447
-  _globals['_WATCHRUNREQUEST']._serialized_end=483
-  _globals['_WATCHRUNRESPONSE']._serialized_start=485
-  _globals['_WATCHRUNRESPONSE']._serialized_end=603
-  _globals['_RUNSERVICE']._serialized_start=606
-  _globals['_RUNSERVICE']._serialized_end=869
+  _globals['_RECORDRUNRESPONSE']._serialized_end=213
+  _globals['_LISTRUNSREQUEST']._serialized_start=215
+  _globals['_LISTRUNSREQUEST']._serialized_end=311
+  _globals['_LISTRUNSRESPONSE']._serialized_start=313
+  _globals['_LISTRUNSRESPONSE']._serialized_end=383
+  _globals['_GETRUNREQUEST']._serialized_start=385
+  _globals['_GETRUNREQUEST']._serialized_end=416
+  _globals['_GETRUNRESPONSE']._serialized_start=418
+  _globals['_GETRUNRESPONSE']._serialized_end=460
+  _globals['_WATCHRUNREQUEST']._serialized_start=462
+  _globals['_WATCHRUNREQUEST']._serialized_end=498
+  _globals['_WATCHRUNRESPONSE']._serialized_start=500
+  _globals['_WATCHRUNRESPONSE']._serialized_end=618
+  _globals['_RUNSERVICE']._serialized_start=621
+  _globals['_RUNSERVICE']._serialized_end=884
 # @@protoc_insertion_point(module_scope)

@@ -12,14 +12,13 @@ from cta.v1.run_service_pb2 import (
     GetRunRequest,
     ListRunsRequest,
     RecordRunRequest,
-    RecordRunResponse,
     WatchRunRequest,
     WatchRunResponse,
 )
 from cta_client import traces as messages
 from cta_client import watches
 from cta_client.cli import complete, inputs, traces
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, limit, verb
 from cta_client.cli.words import ago, clock, count, plain, span
@@ -59,7 +58,7 @@ async def list_(session: Session, *, stream_id: str, failed_only: bool, limit: i
     """List runs, newest first, or follow them."""
     if not watch:
         request = ListRunsRequest(stream_id=stream_id, failed_only=failed_only)
-        answer = await collect(session.client.runs.ListRuns, request, limit)
+        answer = await listed(session.client, session.client.runs.ListRuns, request, limit)
         if session.out.json:
             return session.out.document(answer)
         return session.out.lines(RUNS.lines(answer.runs, session.out.width))
@@ -149,18 +148,19 @@ async def import_(session: Session, *, file: str, stream_id: str, keep_going: bo
     if faults and not keep_going:
         raise click.ClickException("\n".join((f"{file} has bad lines; nothing was imported.", *told)))
     recorded = [
-        (await session.client.runs.RecordRun(request)).run
-        for request in requests
-        if request.ByteSize() <= inputs.EVENT_BYTES
+        await session.client.runs.RecordRun(request) for request in requests if request.ByteSize() <= inputs.EVENT_BYTES
     ]
     if session.out.json:
-        for run in recorded:
-            session.out.entry(RecordRunResponse(run=run))
+        for answer in recorded:
+            session.out.entry(answer)
     for line in (f"{count(len(faults))} bad lines left out:" if faults else "", *told):
         if line:
             session.out.note(line)
-    failed = sum(run.failed_count > 0 for run in recorded)
-    session.out.note(f"{count(len(recorded))} runs imported, {count(failed)} of them failed.")
+    new = [answer.run for answer in recorded if not answer.known]
+    failed = sum(run.failed_count > 0 for run in new)
+    done = f"{count(len(new))} {'run' if len(new) == 1 else 'runs'} imported, {count(failed)} of them failed"
+    known = len(recorded) - len(new)
+    session.out.note(f"{done}; {count(known)} known already." if known else f"{done}.")
 
 
 @verb(runs, "export", "cta runs export run_...", "cta runs export run_... --to trace.jsonl")

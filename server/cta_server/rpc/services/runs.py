@@ -32,7 +32,7 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
         run_id = self._runtime.ids.new("run")
         fresh = msgspec.structs.replace(wanted, run_id=run_id, create_time=wanted.create_time or self._runtime.clock())
         kept = await self._runtime.runs.keep(gate, fresh)
-        return api.RecordRunResponse(run=run(kept))
+        return api.RecordRunResponse(run=run(kept), known=kept.run_id != run_id)
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
         problems = Problems()
