@@ -22,8 +22,9 @@ above it reads status codes. `str(error)` is one readable paragraph: what, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, Self
 
 import grpc
 import msgspec
@@ -131,6 +132,25 @@ class Refused(ClientError):
     def __str__(self) -> str:
         """One paragraph; the remedy stands on its own line when fields are listed."""
         return f"{self.what}{chr(10) if self.violations else ' '}{self.remedy}".rstrip()
+
+    def placed(self, field: str, places: Sequence[str]) -> Self:
+        """The same refusal, whose violations name the fourth of `places`, `today.jsonl:4`, instead of `field[3]`."""
+        entry = re.compile(rf"{re.escape(field)}\[(\d+)\](.*)", re.DOTALL)
+        violations: list[FieldViolation] = []
+        for each in self.violations:
+            found = entry.fullmatch(each.field)
+            place = each.field
+            if found is not None and int(found[1]) < len(places):
+                place = f"{places[int(found[1])]}{found[2]}"
+            violations.append(FieldViolation(field=place, message=each.message))
+        return type(self)(
+            self.what,
+            code=self.code,
+            reason=self.reason,
+            metadata=self.metadata,
+            violations=tuple(violations),
+            retry_after=self.retry_after,
+        )
 
 
 class Invalid(Refused):

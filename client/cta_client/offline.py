@@ -42,7 +42,9 @@ def read_lines(path: Path) -> list[bytes]:
 def events_of(path: Path) -> list[dict[str, Any]]:
     """The events of a JSON Lines file; a line that is none stops the command with its number."""
     found: list[dict[str, Any]] = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             found.append(decode(line))
         except CtaError as error:

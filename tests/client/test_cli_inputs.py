@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cta.v1.event_pb2 import OUTCOME_KIND_QUARANTINED
+from cta.v1.event_service_pb2 import PackedDetail
 from cta.v1.stream_pb2 import AUTONOMY_SUGGEST, MASK_METHOD_DROP, MASK_METHOD_HASH
 from cta.v1.stream_service_pb2 import ListStreamsRequest, ListStreamsResponse
 from cta_client.cli import inputs
 from cta_client.cli.pages import collect
+from cta_client.cli.processing import Batch
 from cta_client.cli.settings import masks_of, names, policy_of
 from cta_client.cli.verbs.faults import parsed
 
@@ -67,10 +71,53 @@ def test_settings_become_a_policy() -> None:
     )
 
 
-def test_a_setting_of_the_wrong_type_is_refused() -> None:
-    """A value that its field cannot take is a usage error."""
-    with pytest.raises(click.UsageError):
-        policy_of(("max_depth=deep",))
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("max_depth=deep", "--set max_depth=deep: write a number."),
+        ("max_depth=1.5", "--set max_depth=1.5: "),
+        ("bake=abc", "--set bake=abc: write a time like 30s, 5m, 12h or 7d."),
+        ("bake=-3", "--set bake=-3: write a time"),
+        ("autonomy=LOUD", "--set autonomy=LOUD: there are OBSERVE, SUGGEST, "),
+        ("canary=5", "--set canary=5: it has parts. There are canary.max_error_rate, "),
+        ("bakes=5", "Did you mean bake?"),
+        ("bake", "write NAME=VALUE"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_refused(setting: str, told: str) -> None:
+    """A value that its field cannot take is a usage error with what was typed and what would be right."""
+    with pytest.raises(click.UsageError, match=re.escape(told)) as refused:
+        policy_of(("autonomy=suggest", setting))
+    assert "suggest" not in refused.value.message
+
+
+def test_an_option_of_its_own_is_named_as_it_was_typed() -> None:
+    """`--keep-events 7x` is told by that option, not by the setting that it stands for."""
+    with pytest.raises(click.UsageError, match=r"^--keep-events 7x: write a time like"):
+        policy_of((), {"keep_events": "7x"})
+    policy, paths = policy_of(("bake=5m",), {"keep_events": "7d"})
+    assert (policy.bake.seconds, policy.keep_events.seconds) == (300, 7 * 86400)
+    assert paths == ("policy.bake", "policy.keep_events")
+
+
+def test_a_line_keeps_its_number(tmp_path: Path) -> None:
+    """Empty lines are no events, but they count as lines."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"{}\n\n \n[]\n")
+    numbers: list[int] = []
+    assert list(inputs.read(str(file), numbers)) == [b"{}", b"[]"]
+    assert numbers == [1, 4]
+
+
+def test_like_events_are_told_together() -> None:
+    """Events of one call with the same outcome for the same reason are one row, with their lines and the field."""
+    details = [PackedDetail(index=index, path="/a", message="is missing") for index in (0, 1, 3, 5, 7)]
+    details.append(PackedDetail(index=2, message="the event is not JSON"))
+    batch = Batch(kinds=[OUTCOME_KIND_QUARANTINED] * 9, details=details)
+    first, second = batch.troubles(range(11, 20))
+    assert (first.where, first.why) == ("11-12,14,16,...", "/a: is missing")
+    assert first.lines == (11, 12, 14, 16, 18)
+    assert (second.where, second.why) == ("13", "the event is not JSON")
 
 
 def test_every_field_of_the_policy_can_be_set() -> None:
@@ -114,7 +161,8 @@ async def test_pages_are_walked_to_the_limit(limit: int, count: int, more: bool)
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("0.5s", 0.5), ("90m", 5400), ("12h", 43200), ("1.5d", 129600), ("30d", 2592000)]
+    ("text", "seconds"),
+    [("90", 90), ("500ms", 0.5), ("0.5s", 0.5), ("90m", 5400), ("12h", 43200), ("1.5d", 129600), ("30d", 2592000)],
 )
 def test_ages_have_units(text: str, seconds: float) -> None:
     """Seconds, minutes, hours and days; a bare number is seconds."""

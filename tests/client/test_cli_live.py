@@ -128,6 +128,45 @@ def test_an_unknown_stream_is_told_with_a_remedy(run: Run) -> None:
     assert "cta streams list" in told.stderr
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "incidents list",
+        "events quarantined",
+        "events deliveries",
+        "runs list",
+        "adapters list",
+        "adapters workers",
+        "reports list",
+        "signatures list",
+        "canary list",
+        "system decisions",
+    ],
+)
+def test_a_list_of_an_unknown_stream_is_no_empty_list(run: Run, verb: str) -> None:
+    """An empty list of a stream that is not there says so: it must not read as if all were well."""
+    told = run(*verb.split(), "--stream", "nowhere", code=Exit.REFUSED)
+    assert "STREAM_NOT_FOUND" in told.stderr
+    assert not told.stdout
+
+
+def test_the_history_of_a_deleted_stream_is_still_listed(run: Run) -> None:
+    """Of a stream that is gone what is left is shown."""
+    run("streams", "create", "gone")
+    run("streams", "delete", "gone", "--yes")
+    assert "delete_stream" in run("system", "decisions", "--stream", "gone").stdout
+
+
+def test_a_bad_line_of_a_baseline_is_told_by_file_and_line(run: Run, tmp_path: Path) -> None:
+    """What cannot be learned is named as an editor finds it, in every call that a long file takes."""
+    run("streams", "create", "bad-lines")
+    file = tmp_path / "healthy.jsonl"
+    file.write_text("\n" + '{"a":1}\n' * 600 + "{oops\n")
+    told = run("streams", "learn", "bad-lines", str(file), code=Exit.REFUSED)
+    assert f"{file}:602: " in told.stderr
+    assert "events[" not in told.stderr
+
+
 def test_refused_fields_are_told_one_by_one(run: Run) -> None:
     """Everything that is wrong with a request is told at once, by field."""
     told = run("streams", "create", "NOT AN ID", "--set", "min_confidence=7", "-o", "json", code=Exit.REFUSED)

@@ -62,6 +62,9 @@ async def test_packed_bodies_come_back_byte_for_byte_in_order(api: Api, new_stre
         (1, event_pb2.QUARANTINE_REASON_CONTRACT),
         (2, event_pb2.QUARANTINE_REASON_MALFORMED),
     ]
+    broken, malformed = answer.packed.details
+    assert broken.path.startswith("/")
+    assert not malformed.path
     assert not answer.outcomes
 
 

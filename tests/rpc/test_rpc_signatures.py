@@ -111,5 +111,8 @@ async def test_a_merge_is_refused_by_name_and_written_to_the_log(tmp_path: Path)
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SIGNATURES_DIFFER")
         nobody = calls.MergeSignaturesRequest(signature_id=first.signature_id)
         assert (await refused(api.signatures.MergeSignatures(nobody))).reason == "FIELD_INVALID"
+        nobody.merged_signature_ids.append(first.signature_id)
+        itself = await refused(api.signatures.MergeSignatures(nobody))
+        assert (itself.reason, set(itself.fields)) == ("FIELD_INVALID", {"merged_signature_ids"})
         listed = await api.system.ListDecisions(system_service_pb2.ListDecisionsRequest(page_size=10))
         assert [entry.action for entry in listed.decisions].count("merge_signatures") == 1

@@ -37,14 +37,18 @@ class Content(click.ParamType):  # type: ignore[type-arg]  # older clicks have n
             self.fail(f"{value}: {error.strerror}.", param, ctx)
 
 
-def read(source: str) -> Iterator[bytes]:
-    """The non-empty lines of a file, or of stdin for `-`. Raises `click.UsageError` when it cannot be read."""
+def read(source: str, numbers: list[int] | None = None) -> Iterator[bytes]:
+    """The non-empty lines of a file, or of stdin for `-`. Raises `click.UsageError` when it cannot be read.
+
+    The number of each line in the file, from 1, is added to `numbers`.
+    """
+    seen = [] if numbers is None else numbers
     if source == "-":
-        yield from _kept(sys.stdin.buffer)
+        yield from _kept(sys.stdin.buffer, seen)
         return
     try:
         with Path(source).open("rb") as file:
-            yield from _kept(file)
+            yield from _kept(file, seen)
     except OSError as error:
         raise click.UsageError(f"{source}: {error.strerror}.") from error
 
@@ -67,10 +71,11 @@ def batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _kept(lines: Iterable[bytes]) -> Iterator[bytes]:
-    for line in lines:
+def _kept(lines: Iterable[bytes], numbers: list[int]) -> Iterator[bytes]:
+    for number, line in enumerate(lines, 1):
         kept = line.strip(b" \t\r\n")
         if kept:
+            numbers.append(number)
             yield kept
 
 

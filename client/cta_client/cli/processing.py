@@ -7,6 +7,7 @@ pairs; it prints nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,30 @@ from cta.v1.event_service_pb2 import PackedDetail, ProcessEventsRequest
 from cta_client.channel import Client
 from cta_client.cli import inputs, paint
 from cta_client.cli.words import body, count, word
+
+RANGES: Final = 3
+"""Ranges of lines that are named of like events: as many as fit beside the reason on 80 cells. -o json has all."""
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one call that fared alike."""
+
+    lines: tuple[int, ...]
+    """Their lines in the file, from 1."""
+    outcome: str
+    why: str
+
+    @property
+    def where(self) -> str:
+        """The lines as ranges: `3`, `3-9,12`, `3,5,7,...`."""
+        found: list[tuple[int, int]] = []
+        for line in self.lines:
+            if found and line == found[-1][1] + 1:
+                found[-1] = (found[-1][0], line)
+            else:
+                found.append((line, line))
+        told = [str(first) if first == last else f"{first}-{last}" for first, last in found[:RANGES]]
+        return ",".join(told + (["..."] if len(found) > RANGES else []))
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +71,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
             if kind != OUTCOME_KIND_QUARANTINED:
                 yield text
 
-    def troubles(self, before: int) -> Iterator[tuple[int, str, str]]:
-        """Line, outcome and reason of each event that is not healthy; `before` lines came earlier."""
+    def troubles(self, numbers: Sequence[int]) -> Iterator[Trouble]:
+        """The events that are not healthy, those with one reason together; `numbers` has the line of each event."""
+        found: dict[tuple[str, str], list[int]] = {}
         for detail in self.details:
             kind = self.kinds[detail.index]
             if kind != OUTCOME_KIND_HEALTHY:
                 why = detail.message or (f"by {detail.adapter_id}" if detail.adapter_id else "")
-                yield before + detail.index + 1, paint.state(word(OutcomeKind, kind)), why
+                told = f"{detail.path}: {why}" if detail.path else why
+                found.setdefault((paint.state(word(OutcomeKind, kind)), told), []).append(numbers[detail.index])
+        for (outcome, why), lines in found.items():
+            yield Trouble(lines=tuple(lines), outcome=outcome, why=why)
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,37 +8,50 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict, ParseError
 
 from cta.v1.stream_pb2 import Mask, MaskMethod, Policy
 
 
-def policy_of(settings: Iterable[str]) -> tuple[Policy, tuple[str, ...]]:
-    """The policy with these fields set, and their mask paths. Raises `click.UsageError` for what does not fit."""
-    document: dict[str, Any] = {}
+def policy_of(settings: Iterable[str], ages: Mapping[str, str] | None = None) -> tuple[Policy, tuple[str, ...]]:
+    """The policy with these fields set, and their mask paths. Raises `click.UsageError` for what does not fit.
+
+    Args:
+        settings: Texts of `--set`.
+        ages: Settings that have an option of their own, `keep_events` as `--keep-events`, which errors then name.
+    """
+    policy = Policy()
     paths: list[str] = []
+    for told, name, text in _given(settings, ages or {}):
+        field = _field(Policy.DESCRIPTOR, name)
+        document: Any = _value(field, text, told)
+        for part in reversed(name.split(".")):
+            document = {part: document}
+        try:
+            # Each alone, so that an error has the one that it is about; what was parsed before stays.
+            ParseDict(document, policy)
+        except ParseError as error:
+            raise click.UsageError(f"{told}: {error}") from error
+        paths.append(f"policy.{name}")
+    return policy, tuple(paths)
+
+
+def _given(settings: Iterable[str], ages: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """How each was typed, its name and its text."""
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign:
             raise click.UsageError(f"--set {setting}: write NAME=VALUE, like bake=30s.")
-        field = _field(Policy.DESCRIPTOR, name)
-        place = document
-        *parents, last = name.split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = _value(field, text)
-        paths.append(f"policy.{name}")
-    policy = Policy()
-    try:
-        ParseDict(document, policy)
-    except ParseError as error:
-        raise click.UsageError(f"--set {' --set '.join(settings)}: {error}") from error
-    return policy, tuple(paths)
+        yield f"--set {setting}", name, text
+    for name, text in ages.items():
+        yield f"--{name.replace('_', '-')} {text}", name, text
 
 
 def names(message: Descriptor = Policy.DESCRIPTOR, prefix: str = "") -> Iterator[str]:
@@ -52,17 +65,19 @@ def names(message: Descriptor = Policy.DESCRIPTOR, prefix: str = "") -> Iterator
 
 
 def duration(text: str) -> str:
-    """A duration as the API's JSON has it: `2s`, `0.5s`, `90m`, `12h`, `7d`, and a bare number of seconds."""
-    factor = _UNITS.get(text[-1:])
-    if factor is None:
-        return text if text.endswith("s") else f"{text}s"
-    try:
-        return f"{float(text[:-1]) * factor:f}".rstrip("0").rstrip(".") + "s"
-    except ValueError:
-        return text
+    """A duration as the API's JSON has it, of `500ms`, `2s`, `90m`, `12h`, `7d`, or a bare number of seconds.
+
+    Raises `ValueError` for anything else.
+    """
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    number, unit = found.groups()
+    return f"{float(number) * _UNITS[unit]:f}".rstrip("0").rstrip(".") + "s"
 
 
-_UNITS: Final = {"m": 60, "h": 3600, "d": 86400}
+_UNITS: Final = {"ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_AGE: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})(|ms|s|m|h|d)")
 
 
 def masks_of(texts: Iterable[str]) -> list[Mask]:
@@ -98,14 +113,25 @@ def _field(message: Descriptor, name: str) -> FieldDescriptor:
     return field
 
 
-def _value(field: FieldDescriptor, text: str) -> Any:
+def _value(field: FieldDescriptor, text: str, told: str) -> Any:
+    """The value as proto-JSON has it; `told` begins the error."""
     if field.enum_type is not None:
-        # AUTONOMY_SUGGEST may be written SUGGEST.
-        full = [value.name for value in field.enum_type.values if value.name.endswith(f"_{text.upper()}")]
-        return full[0] if full else text
+        # AUTONOMY_SUGGEST may be written SUGGEST. By the API's style the first value is AUTONOMY_UNSPECIFIED.
+        words = [value.name for value in field.enum_type.values]
+        prefix = words[0].removesuffix("UNSPECIFIED")
+        full = prefix + text.upper().removeprefix(prefix)
+        if full not in words:
+            raise click.UsageError(f"{told}: there are {', '.join(each.removeprefix(prefix) for each in words[1:])}.")
+        return full
+    if field.message_type is not None and field.message_type.full_name != Duration.DESCRIPTOR.full_name:
+        inside = ", ".join(f"{field.name}.{name}" for name in names(field.message_type))
+        raise click.UsageError(f"{told}: it has parts. There are {inside}.")
     if field.message_type is not None:
-        return duration(text)
+        try:
+            return duration(text)
+        except ValueError:
+            raise click.UsageError(f"{told}: write a time like 30s, 5m, 12h or 7d.") from None
     try:
         return json.loads(text)
     except ValueError:
-        return text
+        raise click.UsageError(f"{told}: write a number.") from None

@@ -26,7 +26,7 @@ from cta.v1.adapter_service_pb2 import (
 from cta.v1.event_pb2 import OutcomeKind, Payload
 from cta_client import watches
 from cta_client.cli import complete, inputs, paint, telling
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import known, listed
 from cta_client.cli.table import Column, Table
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, as_seen, by_whom, limit, verb
 from cta_client.cli.words import body, count, word
@@ -101,7 +101,7 @@ async def list_(session: Session, *, stream_id: str, states: tuple[str, ...], li
         return await _follow(session, stream_id)
     wanted = [AdapterState.Value(f"ADAPTER_STATE_{state.upper()}") for state in states]
     request = ListAdaptersRequest(stream_id=stream_id, states=wanted)
-    answer = await collect(session.client.adapters.ListAdapters, request, limit)
+    answer = await listed(session.client, session.client.adapters.ListAdapters, request, limit)
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(ADAPTERS.lines(answer.adapters, session.out.width))
@@ -292,6 +292,7 @@ async def report(session: Session, *, adapter_id: str, worker_id: str, revision:
 async def workers(session: Session, *, stream_id: str) -> None:
     """List the consumers that apply adapters in their own processes, the revision of each, and who runs canaries."""
     answer = await session.client.adapters.ListWorkers(ListWorkersRequest(stream_id=stream_id))
+    await known(session.client, stream_id, len(answer.workers))
     if session.out.json:
         return session.out.document(answer)
     session.out.lines(WORKERS.lines(answer.workers, session.out.width))

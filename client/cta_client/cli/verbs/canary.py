@@ -8,7 +8,7 @@ from cta.v1.canary_pb2 import Canary, Verdict
 from cta.v1.canary_service_pb2 import GetCanaryRequest, ListCanariesRequest, RunCanaryRequest
 from cta_client.cli import complete, paint, telling
 from cta_client.cli.exits import Exit
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import Session, limit, verb
 from cta_client.cli.words import ago, clock, count, span, word
@@ -111,7 +111,7 @@ async def show(session: Session, *, canary_id: str) -> None:
 async def list_(session: Session, *, stream_id: str, adapter_id: str, limit: int) -> None:
     """List canaries, newest first."""
     request = ListCanariesRequest(stream_id=stream_id, adapter_id=adapter_id)
-    answer = await collect(session.client.canaries.ListCanaries, request, limit)
+    answer = await listed(session.client, session.client.canaries.ListCanaries, request, limit)
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(table(session.now).lines(answer.canaries, session.out.width))

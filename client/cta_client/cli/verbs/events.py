@@ -30,8 +30,8 @@ from cta.v1.event_service_pb2 import (
 from cta_client import watches
 from cta_client.cli import complete, inputs, paint
 from cta_client.cli.exits import Exit
-from cta_client.cli.pages import collect
-from cta_client.cli.processing import Tally, process_lines
+from cta_client.cli.pages import known, listed
+from cta_client.cli.processing import Tally, Trouble, process_lines
 from cta_client.cli.table import Column, Table
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, by, limit, verb
 from cta_client.cli.words import body, clock, count, span, word
@@ -123,15 +123,16 @@ async def process(
 ) -> Exit:
     """Drive JSON Lines through the gate: one outcome per event, in order.
 
-    Prints the events that are not healthy, or with -o json every outcome as one line. The summary goes to stderr.
+    Prints the events that are not healthy, like ones of a call together, or with -o json every outcome as one line. The
+    summary goes to stderr.
     """
-    began, tally = time.monotonic(), Tally()
+    began, tally, numbers = time.monotonic(), Tally(), list[int]()
     show = TROUBLES.stream(session.out.width)
     with inputs.sink(passed) as keep:
         async for batch in process_lines(
             session.client,
             stream_id,
-            inputs.read(file),
+            inputs.read(file, numbers),
             request_id=request_id or uuid.uuid4().hex,
             run_stages=run_stages,
             detailed=session.out.json,
@@ -147,18 +148,19 @@ async def process(
                 for outcome in batch.outcomes:
                     session.out.entry(outcome)
             else:
-                for trouble in batch.troubles(tally.events - len(batch.kinds)):
+                for trouble in batch.troubles(numbers[tally.events - len(batch.kinds) : tally.events]):
                     session.out.lines(show(trouble))
     took = max(time.monotonic() - began, 1e-9)
     session.out.note(f"{tally} in {span(took)} ({count(tally.events / took)}/s)")
     return Exit.HELD if strict and tally.quarantined else Exit.DONE
 
 
-TROUBLES: Table[tuple[int, str, str]] = Table(
+TROUBLES: Table[Trouble] = Table(
     columns=(
-        Column("LINE", lambda each: count(each[0]), right=True, least=7),
-        Column("OUTCOME", lambda each: each[1], least=13),
-        Column("WHY", lambda each: each[2], grow=True, least=200),
+        Column("LINES", lambda each: each.where, right=True, least=15),
+        Column("EVENTS", lambda each: count(len(each.lines)), right=True),
+        Column("OUTCOME", lambda each: each.outcome, least=13),
+        Column("WHY", lambda each: each.why, grow=True, least=200),
     )
 )
 
@@ -175,7 +177,8 @@ async def report_failure(
 ) -> Exit:
     """Report events on which your own consumer raised: they join the quarantine and may open an incident."""
     accepted, refused, prefix = 0, 0, request_id or uuid.uuid4().hex
-    for number, batch in enumerate(inputs.batches(inputs.read(file))):
+    numbers, sent = list[int](), 0
+    for number, batch in enumerate(inputs.batches(inputs.read(file, numbers))):
         failures = [
             FailureReport(event=Event(payload=Payload(data=line)), stage=stage, error_type=error_type, message=message)
             for line in batch
@@ -187,7 +190,8 @@ async def report_failure(
         if session.out.json:
             session.out.entry(answer)
         else:
-            session.out.lines(f"event {each.index + 1}: {each.message}" for each in answer.rejected)
+            session.out.lines(f"line {numbers[sent + each.index]}: {each.message}" for each in answer.rejected)
+        sent += len(batch)
     session.out.note(f"{count(accepted)} failures stored, {count(refused)} refused.")
     return Exit.REFUSED if refused else Exit.DONE
 
@@ -205,7 +209,7 @@ async def list_(
     wanted = [OutcomeKind.Value(f"OUTCOME_KIND_{kind.upper()}") for kind in kinds]
     if not watch:
         request = ListEventsRequest(stream_id=stream_id, kinds=wanted)
-        answer = await collect(session.client.events.ListEvents, request, limit)
+        answer = await listed(session.client, session.client.events.ListEvents, request, limit)
         if session.out.json:
             return session.out.document(answer)
         return session.out.lines(EVENTS.lines(answer.events, session.out.width))
@@ -237,13 +241,14 @@ async def list_(
 @click.option("--after", "resume", default="", metavar="TOKEN", help="Resume there; stderr shows the last token.")
 async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: str) -> None:
     """Read the log of redriven events: each exactly once, in order, resumable."""
-    show, token = EVENTS.stream(session.out.width), resume
+    show, token, seen = EVENTS.stream(session.out.width), resume, 0
     log = watches.deliveries(session.client, stream_id, token=resume, patience=WATCH_PATIENCE_SECONDS)
     async for news in log:
         if isinstance(news, watches.Stale):
             session.stale(news)
             continue
         token = news.token or token
+        seen += len(news.events)
         for event in news.events:
             if session.out.json:
                 session.out.entry(event)
@@ -253,6 +258,7 @@ async def deliveries(session: Session, *, stream_id: str, watch: bool, resume: s
         if not news.events and not watch:
             break
     await log.aclose()
+    await known(session.client, stream_id, seen)
     if token:
         session.out.note(f"Go on with --after {token}")
 
@@ -270,7 +276,7 @@ async def quarantined(
     """List the quarantine in order of arrival; of a stream with masks as masked copies."""
     state = QuarantineState.QUARANTINE_STATE_REDRIVEN if redriven else QuarantineState.QUARANTINE_STATE_HELD
     request = ListQuarantinedRequest(stream_id=stream_id, incident_id=incident_id, state=state, raw=raw, actor=actor)
-    answer = await collect(session.client.events.ListQuarantined, request, limit)
+    answer = await listed(session.client, session.client.events.ListQuarantined, request, limit)
     if session.out.json:
         return session.out.document(answer)
     session.out.lines(HELD.lines(answer.events, session.out.width))

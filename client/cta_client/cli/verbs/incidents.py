@@ -21,7 +21,7 @@ from cta_client import watches
 from cta_client.cli import complete, telling
 from cta_client.cli.exits import Exit
 from cta_client.cli.following import LoopTeller, exit_of
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, as_seen, by_whom, limit, verb
 from cta_client.cli.words import ago, clock, count
@@ -70,7 +70,7 @@ async def list_(session: Session, *, stream_ids: tuple[str, ...], open_only: boo
     if len(stream_ids) > 1:
         raise click.UsageError("Several --stream need --watch; a list takes one.")
     request = ListIncidentsRequest(stream_id="".join(stream_ids), states=states)
-    answer = await collect(session.client.incidents.ListIncidents, request, limit)
+    answer = await listed(session.client, session.client.incidents.ListIncidents, request, limit)
     if session.out.json:
         return session.out.document(answer)
     now = session.now

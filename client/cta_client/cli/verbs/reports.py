@@ -17,7 +17,7 @@ from cta.v1.event_pb2 import Payload
 from cta.v1.report_pb2 import Decision, Report
 from cta_client.cli import complete, inputs, paint, telling
 from cta_client.cli.exits import Exit
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table
 from cta_client.cli.verb import Session, limit, verb
 from cta_client.cli.words import ago, share, word
@@ -62,7 +62,7 @@ def table(now: float) -> Table[Report]:
 async def list_(session: Session, *, stream_id: str, incident_id: str, limit: int) -> None:
     """List reports, newest first."""
     request = ListReportsRequest(stream_id=stream_id, incident_id=incident_id)
-    answer = await collect(session.client.analysis.ListReports, request, limit)
+    answer = await listed(session.client, session.client.analysis.ListReports, request, limit)
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(table(session.now).lines(answer.reports, session.out.width))

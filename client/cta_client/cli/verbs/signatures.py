@@ -17,7 +17,7 @@ from cta.v1.signature_service_pb2 import (
     UpdateSignatureRequest,
 )
 from cta_client.cli import complete, inputs
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table, sheet
 from cta_client.cli.verb import Session, by, limit, verb
 from cta_client.cli.words import ago, clock, count
@@ -74,7 +74,7 @@ def signatures() -> None:
 async def list_(session: Session, *, stream_id: str, limit: int) -> None:
     """List signatures, newest first."""
     request = ListSignaturesRequest(stream_id=stream_id)
-    answer = await collect(session.client.signatures.ListSignatures, request, limit)
+    answer = await listed(session.client, session.client.signatures.ListSignatures, request, limit)
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(SIGNATURES.lines(answer.signatures, session.out.width))

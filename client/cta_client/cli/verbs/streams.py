@@ -27,6 +27,7 @@ from cta_client.cli.settings import masks_of, policy_of
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import Session, by, limit, verb
 from cta_client.cli.words import ago, clock, count, share, span, word
+from cta_client.errors import Invalid
 from cta_client.seconds import seconds
 
 _stream = click.argument("stream_id", metavar="STREAM", shell_complete=complete.streams)
@@ -164,7 +165,7 @@ async def create(
     request_id: str,
 ) -> None:
     """Create a stream. Repeating it with the same content changes nothing."""
-    policy, _paths = policy_of([*settings, *_ages(keep_events, keep_delivered, keep_history)])
+    policy, _paths = policy_of(settings, _ages(keep_events, keep_delivered, keep_history))
     wanted = Stream(
         stream_id=stream_id,
         contract_json=text_of(contract),
@@ -213,7 +214,7 @@ async def update(
     actor: str,
 ) -> None:
     """Change what is named, and nothing else."""
-    policy, paths = policy_of([*settings, *_ages(keep_events, keep_delivered, keep_history)])
+    policy, paths = policy_of(settings, _ages(keep_events, keep_delivered, keep_history))
     wanted = Stream(stream_id=stream_id, policy=policy)
     mask = list(paths)
     if contract:
@@ -270,10 +271,16 @@ async def learn(session: Session, *, stream_id: str, file: str, append: bool, ac
     call, answer = session.client.streams.LearnBaseline, None
     if not file:
         answer = await call(LearnBaselineRequest(stream_id=stream_id, append=append, actor=actor))
-    for batch in inputs.batches(inputs.read(file)) if file else ():
+    numbers, sent = list[int](), 0
+    for batch in inputs.batches(inputs.read(file, numbers)) if file else ():
         events = [Payload(data=line) for line in batch]
-        answer = await call(LearnBaselineRequest(stream_id=stream_id, events=events, append=append, actor=actor))
-        append = True
+        try:
+            answer = await call(LearnBaselineRequest(stream_id=stream_id, events=events, append=append, actor=actor))
+        except Invalid as error:
+            if not error.violations:
+                raise
+            raise error.placed("events", [f"{file}:{number}" for number in numbers[sent:]]) from None
+        append, sent = True, sent + len(batch)
     if answer is None:
         raise click.UsageError(f"{file}: there are no events in it.")
     if session.out.json:
@@ -292,11 +299,10 @@ async def profile(session: Session, *, stream_id: str) -> None:
     return session.out.note(f"Out of {count(answer.event_count)} healthy events.")
 
 
-def _ages(events: str, delivered: str, history: str) -> Iterator[str]:
-    """The ages that were named, as settings of the policy."""
-    for name, text in (("keep_events", events), ("keep_delivered", delivered), ("keep_history", history)):
-        if text:
-            yield f"{name}={text}"
+def _ages(events: str, delivered: str, history: str) -> dict[str, str]:
+    """The ages that were named, by the policy's names."""
+    given = {"keep_events": events, "keep_delivered": delivered, "keep_history": history}
+    return {name: text for name, text in given.items() if text}
 
 
 def _until(age: Duration, before: str) -> str:

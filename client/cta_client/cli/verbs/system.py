@@ -25,7 +25,7 @@ from cta.v1.webhook_pb2 import Webhook, WebhookState
 from cta_client import watches
 from cta_client.cli import complete
 from cta_client.cli.exits import Exit
-from cta_client.cli.pages import collect
+from cta_client.cli.pages import listed
 from cta_client.cli.table import Column, Table, section, sheet
 from cta_client.cli.verb import WATCH_PATIENCE_SECONDS, Session, by_whom, limit, verb
 from cta_client.cli.words import ago, clock, count, span, word
@@ -223,7 +223,8 @@ async def kill_switch(session: Session, *, position: str, actor: str, comment: s
 @limit(20)
 async def decisions(session: Session, *, stream_id: str, limit: int) -> None:
     """List who did what, when and why, newest first."""
-    answer = await collect(session.client.system.ListDecisions, ListDecisionsRequest(stream_id=stream_id), limit)
+    request = ListDecisionsRequest(stream_id=stream_id)
+    answer = await listed(session.client, session.client.system.ListDecisions, request, limit)
     if session.out.json:
         return session.out.document(answer)
     return session.out.lines(DECISIONS.lines(answer.decisions, session.out.width))

@@ -99,6 +99,8 @@ class SignatureServicer(signature_service_pb2_grpc.SignatureServiceServicer):
         actor, comment = problems.audit(request.actor, request.comment)
         if not request.merged_signature_ids:
             problems.add("merged_signature_ids", "must name at least one signature")
+        if request.signature_id in request.merged_signature_ids:
+            problems.add("merged_signature_ids", "must name other signatures than the one that stands for them")
         problems.check()
         found = await self._face.archived(self._face.archive.get_signature, request.signature_id)
         if found is None:
