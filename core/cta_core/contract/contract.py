@@ -82,9 +82,19 @@ def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True)
     except jsonschema_rs.ValidationError as error:
         message = error.message.splitlines()[0]
+        if error.instance_path[-1:] == ["type"] and isinstance(error.kind, jsonschema_rs.ValidationErrorKind.AnyOf):
+            # The validator's sentence is about its own schema of schemas, in which a type is one of two things.
+            given = msgspec.json.encode(error.instance).decode()
+            message = f"must be one of {', '.join(_TYPES)}, or a list of several; it is {given[:_TOLD]}"
         raise InvalidContract.of(pointer_to(error.instance_path) or "schema", message) from None
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise InvalidContract.of("schema", str(error).splitlines()[0]) from None
+
+
+_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
+"""The types of JSON Schema."""
+_TOLD: Final = 80
+"""Characters of a wrong type that are told: a word, or a list of some."""
 
 
 def _problems(schema: dict[str, Any]) -> Iterator[Violation]:

@@ -182,6 +182,18 @@ def test_refuses_schemas_that_cannot_be_used(schema: Any, field: str) -> None:
     assert caught.value.violations[0].field == field
 
 
+@pytest.mark.parametrize(("wrong", "told"), [("objekt", '"objekt"'), (["string", "nul"], '["string","nul"]'), (5, "5")])
+def test_a_type_that_there_is_not_is_told_with_those_that_there_are(wrong: Any, told: str) -> None:
+    """The refusal of a type has the value as it was written, and every type of JSON Schema."""
+    with pytest.raises(InvalidContract) as caught:
+        compile_contract({"properties": {"a": {"type": wrong}}})
+    (violation,) = caught.value.violations
+    assert violation.field == "/properties/a/type"
+    assert violation.remedy.endswith(f"it is {told}")
+    for each in ("array", "boolean", "integer", "null", "number", "object", "string"):
+        assert each in violation.remedy
+
+
 def test_data_in_a_schema_is_no_reference() -> None:
     """A constant that happens to look like a reference is data."""
     contract = compile_contract({"properties": {"v": {"const": {"$ref": "https://example.com"}}}})
