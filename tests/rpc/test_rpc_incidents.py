@@ -335,6 +335,11 @@ async def test_a_diagnosis_needs_no_stored_state(api: Api) -> None:
         baseline=[*baseline[:9], event_pb2.Payload(data=b"\xff")], drifted=drifted
     )
     assert (await refused(api.analysis.Diagnose(poison))).reason == "FIELD_INVALID"
+    blank = analysis_service_pb2.DiagnoseRequest(
+        baseline=[event_pb2.Payload(json="{}")] * 10, drifted=[event_pb2.Payload(data=b"\xff")]
+    )
+    refusal = await refused(api.analysis.Diagnose(blank))
+    assert (refusal.code, set(refusal.fields)) == (Code.INVALID_ARGUMENT, {"baseline", "drifted"})
 
 
 async def test_an_analysis_without_a_baseline_says_so(api: Api, new_stream: NewStream) -> None:

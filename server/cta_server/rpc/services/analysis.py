@@ -6,6 +6,8 @@ from typing import Final
 
 from cta.v1 import analysis_service_pb2 as api
 from cta.v1 import analysis_service_pb2_grpc
+from cta_core.errors import EventRefused
+from cta_core.event import decode
 from cta_server.rpc.convert.payload import bodies_of
 from cta_server.rpc.convert.problems import Problems
 from cta_server.rpc.convert.report import report, stored
@@ -49,6 +51,11 @@ class AnalysisServicer(analysis_service_pb2_grpc.AnalysisServiceServicer):
         baseline = bodies_of(request.baseline, "baseline", problems)
         drifted = bodies_of(request.drifted, "drifted", problems)
         problems.check()
+        if all(_fields_of(body) == 0 for body in baseline):
+            problems.add("baseline", "has no event with a field, so nothing tells what is healthy")
+        if all(_fields_of(body) is None for body in drifted):
+            problems.add("drifted", "has no event that can be read")
+        problems.check()
         found, took = await self._runtime.analyst.diagnose(baseline, drifted, request.contract_json.encode())
         return api.DiagnoseResponse(report=report(found, duration_ms=took))
 
@@ -75,3 +82,11 @@ class AnalysisServicer(analysis_service_pb2_grpc.AnalysisServiceServicer):
             lambda item: item.report_id,
         )
         return api.ListReportsResponse(reports=entries, next_page_token=following)
+
+
+def _fields_of(body: bytes) -> int | None:
+    """How many fields an event has; None if it cannot be read."""
+    try:
+        return len(decode(body))
+    except EventRefused:
+        return None
