@@ -112,6 +112,10 @@ def test_too_few_own_events_are_a_usage_error(tmp_path: Path) -> None:
     done = command.ended("demo", "--input", str(events), folder=tmp_path)
     assert done.returncode == Exit.USAGE
     assert "at least 10" in done.stderr
+    many, none = shop.write(tmp_path / "many.jsonl", shop.orders(40)), shop.write(tmp_path / "none.jsonl", [])
+    done = command.ended("demo", "--input", str(many), "--baseline", str(none), folder=tmp_path)
+    assert done.returncode == Exit.USAGE, "an empty baseline is not the half of the events"
+    assert "There are 0 events to learn from" in done.stderr
 
 
 def until_told(lines: object, words: str) -> None:

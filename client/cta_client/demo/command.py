@@ -133,7 +133,7 @@ def _events(file: str, baseline: str, contract: bytes) -> own.Events | None:
             raise click.UsageError("--baseline and --contract belong to --input.")
         return None
     given = own.Events.split(
-        list(inputs.read(file)), list(inputs.read(baseline)) if baseline else [], contract.decode("utf-8", "replace")
+        list(inputs.read(file)), list(inputs.read(baseline)) if baseline else None, contract.decode("utf-8", "replace")
     )
     if len(given.baseline) < own.LEAST_BASELINE or not given.drifted:
         raise click.UsageError(

@@ -50,9 +50,9 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     contract: str = ""
 
     @classmethod
-    def split(cls, events: Sequence[bytes], baseline: Sequence[bytes], contract: str) -> Events:
-        """Without a baseline the first half of the events is one."""
-        if baseline:
+    def split(cls, events: Sequence[bytes], baseline: Sequence[bytes] | None, contract: str) -> Events:
+        """Without a baseline the first half of the events is one; an empty one stays empty, and is for the caller."""
+        if baseline is not None:
             return cls(baseline=baseline, drifted=events, contract=contract)
         half = len(events) // 2
         return cls(baseline=events[:half], drifted=events[half:], contract=contract)
