@@ -91,6 +91,7 @@ def test_a_masked_stream_shows_copies_and_itself_by_name_only(run: Run, tmp_path
     run("events", "process", "cards", str(held))
     masked = run("events", "quarantined", "--stream", "cards")
     assert "4111111111111111" not in masked.stdout
+    assert "/card: is required and missing" in masked.stdout
     assert "--raw" in masked.stderr
     assert "4111111111111111" in run("events", "quarantined", "--stream", "cards", "--raw", "--actor", "ada").stdout
     told = document(run("system", "decisions", "--stream", "cards", "-o", "json"))["decisions"]

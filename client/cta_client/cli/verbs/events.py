@@ -67,6 +67,12 @@ def why_of(each: DeliveredEvent) -> str:
     return each.message or (f"by {each.adapter_id}" if each.adapter_id else "")
 
 
+def held_for(each: QuarantinedEvent) -> str:
+    """Why it is held: the stage that failed, or the field that breaks the contract, before the reason."""
+    where = each.stage or (each.breaches[0].path if each.breaches else "")
+    return f"{where}: {each.message}" if where else each.message
+
+
 EVENTS: Table[DeliveredEvent] = Table(
     columns=(
         Column("TIME", lambda each: clock(each.time)[11:]),
@@ -86,7 +92,7 @@ HELD: Table[QuarantinedEvent] = Table(
         Column("REASON", lambda each: word(QuarantineReason, each.reason).lower()),
         Column("EVENT", lambda each: "(erased by age)" if each.erased else body(each.payload), grow=True),
     ),
-    note=lambda each: f"{each.stage}: {each.message}" if each.stage else each.message,
+    note=held_for,
     empty="The quarantine is empty.",
 )
 
@@ -192,7 +198,9 @@ async def report_failure(
         else:
             session.out.lines(f"line {numbers[sent + each.index]}: {each.message}" for each in answer.rejected)
         sent += len(batch)
-    session.out.note(f"{count(accepted)} failures stored, {count(refused)} refused.")
+    session.out.note(
+        f"{count(accepted)} {'failure' if accepted == 1 else 'failures'} stored, {count(refused)} refused."
+    )
     return Exit.REFUSED if refused else Exit.DONE
 
 
