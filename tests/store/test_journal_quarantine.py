@@ -66,6 +66,20 @@ def test_an_event_is_held_once(journal: Journal) -> None:
     assert known.state is HeldState.REDRIVEN
 
 
+@pytest.mark.parametrize("size", [0, 1, 49, 50, 51, 100, 137])
+def test_batches_of_every_size_are_held_whole_and_in_order(journal: Journal, size: int) -> None:
+    """However many events come at once, the new ones are kept in order and the known ones counted once, wherever they
+    stand.
+    """
+    known = [n for n in range(size) if n % 7 == 3]
+    journal.hold([held(f"e{n}") for n in known])
+    batch = [held(f"e{n}") for n in range(size)]
+    assert journal.hold([*batch, *batch[:5]]).new == size - len(known)
+    stored = [event.event_id for event in journal.list_held(stream_id="orders", limit=1000)]
+    assert stored == [f"e{n}" for n in (*known, *(n for n in range(size) if n not in known))]
+    assert journal.count_held(stream_id="orders") == size
+
+
 def test_streams_do_not_share_event_ids(journal: Journal) -> None:
     """The same id in two streams is two events."""
     assert journal.hold([held("e1"), held("e1", stream_id="refunds")]).new == 2
