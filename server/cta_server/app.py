@@ -11,11 +11,14 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 
+from cta_core.errors import InvalidInput
 from cta_server.config import Configuration, ConsumerSettings, NotifySettings, StoreSettings
 from cta_server.rpc.convert import notice
+from cta_server.rpc.listening import check_listening
 from cta_server.rpc.server import build_server
 from cta_server.runtime import meanings
 from cta_server.runtime.adviser import Adviser
@@ -28,6 +31,10 @@ from cta_server.store.clickhouse import Retention, open_clickhouse
 from cta_server.store.journal import open_journal
 from cta_server.store.relay import open_alone, open_relay
 
+TOGETHER_SECONDS: Final = 1.0
+"""Signals this close are one wish to stop. `timeout` and supervisors signal the group as well as the process, some
+milliseconds apart; a person who presses Ctrl-C again has first seen for a second that it does not end."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -38,7 +45,11 @@ def build_runtime(configuration: Configuration) -> Runtime:
     meanings.check(settings.memory.word_vectors)
     webhooks = build_webhooks(settings.notify)
     folder = Path(settings.store.path)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        told = "it is no folder" if folder.exists() else error.strerror or str(error)
+        raise InvalidInput.of("store.path", f"the folder {folder} cannot be made: {told}") from error
     journal = open_journal(folder / "journal.db")
     try:
         storage = open_storage(journal, settings.store)
@@ -100,17 +111,19 @@ def consumer_spec(name: str, consumer: ConsumerSettings) -> ConsumerSpec:
 
 
 async def serve(configuration: Configuration, *, port_file: Path | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; a second signal ends at once.
+    """Serves until SIGTERM or SIGINT; a second signal, a second later or more, ends at once.
 
-    The port is open, and health says NOT_SERVING, while the runtime recovers. `port_file` gets the port once the
-    server serves.
+    Whether the server can listen is looked at first: opening the store may bring it up to date, and a start that fails
+    must not. The port is open, and health says NOT_SERVING, while the runtime recovers. `port_file` gets the port once
+    the server serves.
     """
+    check_listening(configuration.settings.server)
     runtime = build_runtime(configuration)
     server = build_server(runtime, configuration)
-    stopping = asyncio.Event()
+    stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping)
+        loop.add_signal_handler(number, stop.ask)
     try:
         port = await server.start()
         log.info("listening", address=f"{configuration.settings.server.host}:{port}", pid=os.getpid())
@@ -119,20 +132,32 @@ async def serve(configuration: Configuration, *, port_file: Path | None = None) 
         # What stands now lives as long as the process. Looking through it for garbage would stop the loop for 50 ms.
         gc.collect()
         gc.freeze()
+        log.info("serving")
         if port_file is not None:
             _write_whole(port_file, str(port))
-        await stopping.wait()
+        await stop.asked.wait()
     finally:
         log.info("stopping")
         await server.stop()
         await runtime.stop()
 
 
-def _stop(stopping: asyncio.Event) -> None:
-    if stopping.is_set():
-        sys.stderr.write("stopped at once by a second signal; what was unfinished is in the journal\n")
-        os._exit(1)
-    stopping.set()
+class _Stop:
+    """What signals ask for: to stop in order, and when they insist, at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._since = 0.0
+
+    def ask(self) -> None:
+        """A signal came."""
+        now = asyncio.get_running_loop().time()
+        if not self.asked.is_set():
+            self._since = now
+            self.asked.set()
+        elif now - self._since >= TOGETHER_SECONDS:
+            sys.stderr.write("stopped at once by a second signal; what was unfinished is in the journal\n")
+            os._exit(1)
 
 
 def _write_whole(file: Path, text: str) -> None:

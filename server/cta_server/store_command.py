@@ -20,7 +20,7 @@ from cta_core.errors import InvalidInput
 from cta_server.config import StoreSettings
 from cta_server.flags import REFUSED, USAGE, read_configuration
 from cta_server.store.check import Health, PartReport, StoreReport, at_rest, check_store
-from cta_server.store.errors import StoreError
+from cta_server.store.errors import StoreError, StoreLocked
 from cta_server.store.upkeep import bring_up_to_date, copy_aside
 
 
@@ -157,6 +157,8 @@ class Teller:
             yield
         except InvalidInput as error:
             self.error(str(error), USAGE)
+        except StoreLocked as error:
+            self.error(f"{error.path}: in use by {error.who}; stop it, or name a copy of the store", REFUSED)
         except (StoreError, OSError) as error:
             self.error(str(error), REFUSED)
 

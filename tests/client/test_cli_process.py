@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ import pytest
 from cta_client.cli.exits import Exit
 from helpers import command, shop
 from helpers.server import environment, live_server, start_server
+from helpers.stores import older
 
 pytestmark = pytest.mark.timeout(60)
 """Servers start and are killed here; the usual 20 s are for single acts."""
@@ -94,14 +96,50 @@ def test_a_second_server_on_a_store_is_refused(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
-    """A port that is in use is an error in words, not a second listener."""
+def test_a_taken_port_is_told_before_a_store_is_touched(tmp_path: Path) -> None:
+    """A port that is in use is an error in words, and an older store stays one: its release may be what listens."""
+    older(tmp_path / "old")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "old").iterdir()}
     with live_server(tmp_path / "server") as server:
         port = server.address.rpartition(":")[2]
-        done = serve("--port", port, "--store", str(tmp_path / "other"), folder=tmp_path)
+        done = serve("--port", port, "--store", str(tmp_path / "old"), folder=tmp_path)
         assert done.returncode == 2
-        assert port in done.stderr
+        assert f"server.port: {port}" in done.stderr
         assert "Traceback" not in done.stderr
+    assert {file.name: file.read_bytes() for file in (tmp_path / "old").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "key"),
+    [
+        ("--host", "999.1.1.1", "server.host"),
+        ("--host", "192.0.2.1", "server.host"),
+        ("--store", "/proc/store", "store.path"),
+        ("--store", "file", "store.path"),
+        ("--set", "store.archive=chdb:///proc/archive", "store.archive"),
+    ],
+)
+def test_a_place_that_cannot_be_had_is_named_by_its_key(tmp_path: Path, option: str, value: str, key: str) -> None:
+    """An address that is not this machine's, and a folder that cannot be made, are told in one line, by key."""
+    (tmp_path / "file").write_text("no folder")
+    done = serve("--port", "0", option, value, folder=tmp_path)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert line.startswith(f"Error: {key}: ")
+    assert "Errno" not in done.stderr
+    assert "Stack trace" not in done.stderr
+
+
+def test_signals_that_come_together_are_one_wish_to_stop(tmp_path: Path) -> None:
+    """A supervisor that signals the process and its group gets a stop in order, with code 0."""
+    server = start_server(tmp_path / "server")
+    for _ in range(3):
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.005)  # long enough to be signals of their own, which the kernel would join otherwise
+    assert server.process.wait(15) == 0
+    assert "at once" not in server.log
+    assert server.process.stdin is not None
+    server.process.stdin.close()
 
 
 @pytest.mark.parametrize("setting", ["log.levle=debug", "log.level=loud", "novalue"])

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from sqlite_utils import Database
+
 from cta_core.adapter.program import Program
 from cta_core.adapter.revision import AdapterRevision
 from cta_core.incident import Incident
@@ -15,7 +17,9 @@ from cta_core.quarantine import Delivery, HeldEvent, HeldReason
 from cta_core.stream import Stream
 from cta_server.runtime.ports import Archive, Journal, RecordedEvent, Transition
 from cta_server.store import open_archive, open_journal
+from cta_server.store.check.files import names_of
 from cta_server.store.clickhouse import open_clickhouse
+from cta_server.store.migrations import archive_migrations, journal_migrations
 from helpers.relays import relay
 
 
@@ -92,3 +96,15 @@ def recorded(event_id: str, *, kind: str = "HEALTHY", stream_id: str = "orders",
 def decision(action: str = "promote", **more: Any) -> DecisionEntry:
     """A decision."""
     return DecisionEntry(action=action, **more)
+
+
+def older(path: Path) -> None:
+    """Makes a store of the first release: its first step, and a row that has to be there afterwards."""
+    path.mkdir()
+    for name, migrations in (("journal", journal_migrations), ("archive", archive_migrations)):
+        known = migrations()
+        database = Database(path / f"{name}.db")
+        known.apply(database, stop_before=names_of(known)[1])
+        database.conn.execute("UPDATE counters SET value = 41")
+        database.conn.commit()
+        database.close()

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlite_utils import Database
 
 from cta_core.incident import Incident, State
 from cta_core.machine import Effect, EffectKind
@@ -28,7 +27,7 @@ from cta_server.store.migrations import archive_migrations, journal_migrations
 from cta_server.store.upkeep import copy_aside
 from cta_server.store_command import store
 from helpers.server import environment
-from helpers.stores import adapter, delivery, held, recorded, stream, transition
+from helpers.stores import adapter, delivery, held, older, recorded, stream, transition
 
 FINE, REFUSED, USAGE, TOO_OLD, TOO_NEW, DAMAGED = 0, 1, 2, 10, 11, 12
 MIGRATIONS = {"journal": journal_migrations, "archive": archive_migrations}
@@ -63,18 +62,6 @@ def fill(path: Path) -> None:
     archive.append_events("orders", [recorded(f"e{number}") for number in range(700)])
     archive.put_run(Run(run_id="run_1", stream_id="orders"))
     archive.close()
-
-
-def older(path: Path) -> None:
-    """Makes a store of the first release: its first step, and a row that has to be there afterwards."""
-    path.mkdir()
-    for name, migrations in MIGRATIONS.items():
-        known = migrations()
-        database = Database(path / f"{name}.db")
-        known.apply(database, stop_before=names_of(known)[1])
-        database.conn.execute("UPDATE counters SET value = 41")
-        database.conn.commit()
-        database.close()
 
 
 def cta(*arguments: str, folder: Path) -> Result:
@@ -140,12 +127,12 @@ def test_what_a_killed_server_left_in_its_log_is_seen(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("verb", ["check", "migrate"])
 def test_a_store_in_use_is_left_alone(folder: Path, verb: str) -> None:
-    """The error names the process that has it."""
+    """The error names the process that has it, and what can be looked at instead."""
     journal = open_journal(folder / "journal.db")
     told = cta(verb, folder=folder)
     journal.close()
     assert told.exit_code == REFUSED
-    assert f"in use by process {os.getpid()}; stop it" in told.stderr
+    assert f"in use by process {os.getpid()}; stop it, or name a copy of the store" in told.stderr
     assert told.stdout == ""
 
 

@@ -41,6 +41,13 @@ if find_spec("chdb") is not None:
         assert isinstance(embedded, Relay)
         assert (tmp_path / "archive").is_dir()
 
+    def test_only_the_owner_may_enter_the_folder_of_the_engine(tmp_path: Path) -> None:
+        """The engine's own files are open to all, so their folder is not: a new one, and one of an older release."""
+        (tmp_path / "old").mkdir(mode=0o755)
+        for name in ("new", "old"):
+            open_clickhouse(f"chdb://{tmp_path / name}").close()
+            assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
+
     def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
         """Events, positions and tables outlive the connection; migrating again changes nothing."""
         url = f"chdb://{tmp_path}/archive"

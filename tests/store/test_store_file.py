@@ -241,10 +241,11 @@ def test_an_interrupted_transaction_leaves_no_trace(name: str, path: Path) -> No
 
 
 def test_only_the_owner_may_read_the_file(name: str, path: Path) -> None:
-    """Events may hold personal data: the file, its log and its lock are readable by their owner alone."""
+    """Events may hold personal data: the file, its log, its lock and a folder that was made are its owner's."""
+    path = path.parent / "made" / path.name
     store = OPENERS[name](path)
     store.delete_stream(*(("orders", decision()) if name == "journal" else ("orders",)))
-    for file in path.parent.iterdir():
+    for file in (path.parent, *path.parent.iterdir()):
         assert file.stat().st_mode & 0o077 == 0, file.name
     store.close()
 

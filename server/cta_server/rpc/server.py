@@ -8,7 +8,6 @@ Called by `app`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -33,10 +32,11 @@ from cta.v1 import (
     system_service_pb2_grpc,
 )
 from cta_core.errors import InvalidInput
-from cta_server.config import Configuration, ServerSettings
+from cta_server.config import Configuration
 from cta_server.rpc.admission import Admission
 from cta_server.rpc.face import Face
 from cta_server.rpc.interceptor import CallInterceptor
+from cta_server.rpc.listening import credentials
 from cta_server.rpc.services.adapters import AdapterServicer
 from cta_server.rpc.services.analysis import AnalysisServicer
 from cta_server.rpc.services.canaries import CanaryServicer
@@ -90,7 +90,7 @@ class RpcServer:
     """The server around one runtime."""
 
     def __init__(self, runtime: Runtime, configuration: Configuration) -> None:
-        """Nothing listens before `start`. Raises `InvalidInput` when a file of the TLS settings cannot be read."""
+        """Nothing listens before `start`. Raises `InvalidInput` when a file of the TLS settings cannot be used."""
         self._runtime, self._settings = runtime, configuration.settings.server
         admission = Admission(
             configuration.settings.limits,
@@ -109,7 +109,7 @@ class RpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
-        self._credentials = _credentials(self._settings)
+        self._credentials = credentials(self._settings)
         # The package adds `aio` at run time, where no checker sees it.
         self._health: Any = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         self._register(Face(runtime, configuration.settings.policy), configuration)
@@ -182,24 +182,6 @@ def _reflect(server: grpc.aio.Server) -> None:
     )
     generic = grpc.method_handlers_generic_handler(REFLECTION, {"ServerReflectionInfo": handler})
     server.add_generic_rpc_handlers((generic,))
-
-
-def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
-    """TLS by the settings' files; None without."""
-    if not settings.tls_cert:
-        return None
-    key, certificate = _read("tls_key", settings.tls_key), _read("tls_cert", settings.tls_cert)
-    authorities = _read("tls_client_ca", settings.tls_client_ca) if settings.tls_client_ca else None
-    return grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authorities, require_client_auth=authorities is not None
-    )
-
-
-def _read(key: str, path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidInput.of(f"server.{key}", f"{path} cannot be read: {error.strerror or error}") from error
 
 
 __all__ = ["SERVICES", "RpcServer", "build_server", "error_details_pb2"]

@@ -2,7 +2,7 @@
 
 CtaError (core)
 +-- StoreError
-    +-- StoreLocked         another process uses the store: stop it, or give this one another directory
+    +-- StoreLocked         another process uses the store: stop it, or give this one another folder
     +-- StoreTooNew         a newer release wrote the store: start that release, or restore a copy
     +-- StoreCorrupt        the file is damaged or is no store: restore a copy
     +-- StoreUnavailable    (transient) the disk is full, slow or not writable: mend it, then retry
@@ -33,8 +33,9 @@ class StoreLocked(StoreError):
     def __init__(self, path: Path, holder: str) -> None:
         self.holder = holder
         """Process id of the other process as text; empty where it is unknown."""
-        who = f"process {holder}" if holder else "another process"
-        super().__init__(path, f"in use by {who}; stop it, or choose another data directory")
+        self.who = f"process {holder}" if holder else "another process"
+        """The same in words."""
+        super().__init__(path, f"in use by {self.who}; stop it, or choose another store folder")
 
 
 class StoreTooNew(StoreError):

@@ -40,7 +40,7 @@ class StoreFile:
         self._turn = threading.Lock()
         self._database: Database | None = None
         with self._named_errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._store_lock = StoreLock(path.with_suffix(".lock"))
         try:
             with self._named_errors():
@@ -115,7 +115,7 @@ class StoreFile:
                 raise StoreCorrupt(self.path, f"damaged ({found}); restore a copy")
         applied = [migration.name for migration in migrations.applied(database)]
         if not applied and set(database.table_names()) - {migrations.migrations_table}:
-            raise StoreCorrupt(self.path, f"another database, not {migrations.name}; choose another data directory")
+            raise StoreCorrupt(self.path, f"another database, not {migrations.name}; choose another store folder")
         empty = Database(memory=True)
         known = {migration.name for migration in migrations.pending(empty)}
         empty.close()

@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import fcntl
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -76,12 +77,16 @@ class Embedded:
     def __init__(self, folder: Path) -> None:
         from clickhouse_connect.driver import exceptions  # noqa: PLC0415 - an optional extra, 0.2 s to load
 
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        _make_own(folder)
+        # The engine would tell it on standard error only, with its stack.
+        holder = _holder(folder / "status")
+        if holder is not None and holder != str(os.getpid()):
+            raise StoreLocked(folder, holder)
         self._turn = threading.Lock()
         try:
             self._client: Any = _library().get_client(interface="chdb", path=str(folder))
         except exceptions.Error as error:
-            # The engine tells the reason on standard error only.
+            # Another process was quicker; the engine tells the reason on standard error only.
             holder = _holder(folder / "status")
             if holder is not None:
                 raise StoreLocked(folder, holder) from error
@@ -183,6 +188,22 @@ class Remote:
         self._thread.join(GRACE_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+def _make_own(folder: Path) -> None:
+    """The engine's folder, open to its owner alone: its files, which the engine makes, are open to all by themselves.
+
+    Raises `InvalidInput` where it cannot be made or written: the engine would tell it as a defect, with its stack.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        told = "it is no folder" if folder.exists() else error.strerror or str(error)
+        raise InvalidInput.of(KEY, f"the folder {folder} cannot be made: {told}") from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise InvalidInput.of(KEY, f"the folder {folder} cannot be written; look at its owner and rights")
+    with contextlib.suppress(PermissionError):  # another's folder, which we may use: its owner's affair
+        folder.chmod(folder.stat().st_mode & 0o700)
 
 
 def _holder(status: Path) -> str | None:
