@@ -8,7 +8,7 @@ its rules by being declared. The calls raise `cta_client.errors`; watches that s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -112,7 +112,13 @@ class Client:
 
 
 def connect(
-    address: str = DEFAULT_ADDRESS, *, tls: bool = False, tls_ca: Path | None = None, token: str = ""
+    address: str = DEFAULT_ADDRESS,
+    *,
+    tls: bool = False,
+    tls_ca: Path | None = None,
+    token: str = "",
+    patience: float = 0.0,
+    waiting: Callable[[], None] | None = None,
 ) -> Client:
     """A client of the server at `address` (`host:port`). Connects at the first call.
 
@@ -121,15 +127,25 @@ def connect(
         tls: Encrypts, trusting the system's certificate authorities.
         tls_ca: Encrypts, trusting the certificates of this PEM file instead.
         token: Sent as a bearer token with every call.
+        patience: Seconds for which a call is repeated while the server recovers; 0: `Busy` is raised at once.
+        waiting: Called once, when a call waits for a server that recovers.
     """
-    return Client(*reach(address, tls=tls, tls_ca=tls_ca, token=token))
+    return Client(*reach(address, tls=tls, tls_ca=tls_ca, token=token, patience=patience, waiting=waiting))
 
 
-def reach(address: str, *, tls: bool, tls_ca: Path | None, token: str) -> tuple[Wire, Endpoint]:
+def reach(
+    address: str,
+    *,
+    tls: bool,
+    tls_ca: Path | None,
+    token: str,
+    patience: float = 0.0,
+    waiting: Callable[[], None] | None = None,
+) -> tuple[Wire, Endpoint]:
     """The wire to a server, with the API's rules of times and retries, and where it leads."""
     rules = json.dumps({"methodConfig": list(method_rules())})
     endpoint = Endpoint.of(address, tls=tls, tls_ca=tls_ca, token=token, service_config=rules)
-    return Wire(endpoint.address, endpoint.dial, token), endpoint
+    return Wire(endpoint.address, endpoint.dial, token, patience=patience, waiting=waiting), endpoint
 
 
 def method_rules() -> Iterator[dict[str, Any]]:

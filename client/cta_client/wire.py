@@ -16,18 +16,30 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import Message
 
-from cta_client.errors import Unreachable, from_rpc
+from cta_client.errors import Busy, ClientError, Unreachable, from_rpc
 
 GRACE_SECONDS: Final = 5.0
 """How long calls on a replaced channel may still end. Longer than a unary read takes, short enough not to pile up."""
+
+LEAST_WAIT_SECONDS: Final = 0.1
+"""Between two tries of a call that a recovering server refused without saying when to come again."""
 
 
 class Wire:
     """One server's connection, renewable under living stubs."""
 
-    def __init__(self, address: str, dial: Callable[[], grpc.aio.Channel], token: str = "") -> None:
+    def __init__(
+        self,
+        address: str,
+        dial: Callable[[], grpc.aio.Channel],
+        token: str = "",
+        *,
+        patience: float = 0.0,
+        waiting: Callable[[], None] | None = None,
+    ) -> None:
         self.address = address
         self._dial = dial
+        self._patience, self._waiting = patience, waiting
         self._metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel: grpc.aio.Channel | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -60,6 +72,25 @@ class Wire:
         closing = asyncio.create_task(old.close(GRACE_SECONDS), name="close a replaced channel")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    def until(self) -> float:
+        """Until when a call that is made now is repeated while the server recovers."""
+        return asyncio.get_running_loop().time() + self._patience
+
+    async def outwait(self, error: ClientError, until: float) -> None:
+        """Returns when a refused call may be made again: the server recovers, and there is time left.
+
+        It had done nothing of the call, so that any call may be repeated. Raises `error` in all other cases.
+        """
+        if not (isinstance(error, Busy) and error.reason == "RECOVERING"):
+            raise error
+        wait = max(error.retry_after, LEAST_WAIT_SECONDS)
+        if asyncio.get_running_loop().time() + wait > until:
+            raise error
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+        await asyncio.sleep(wait)
 
     async def close(self) -> None:
         """Ends the connection and the calls on it."""
@@ -110,13 +141,17 @@ class UnaryCall(_Bound):
     """An RPC with one answer; raises `ClientError`."""
 
     async def __call__(self, request: Message, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - gRPC's deadline, sent to the server
-        """The answer. `timeout` in seconds replaces the method's own."""
-        try:
-            return await self._now()(with_request_id(request), timeout=timeout, metadata=self._wire.metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error, self._wire.address) from error
-        except asyncio.CancelledError as error:
-            raise _replaced(error, self._wire.address) from error
+        """The answer. `timeout` in seconds replaces the method's own, for each try."""
+        named, until = with_request_id(request), self._wire.until()
+        while True:
+            try:
+                return await self._now()(named, timeout=timeout, metadata=self._wire.metadata)
+            except grpc.aio.AioRpcError as error:
+                refused = from_rpc(error, self._wire.address)
+                refused.__cause__ = error
+            except asyncio.CancelledError as error:
+                raise _replaced(error, self._wire.address) from error
+            await self._wire.outwait(refused, until)
 
 
 class StreamCall(_Bound):
@@ -124,9 +159,17 @@ class StreamCall(_Bound):
 
     async def __call__(self, request: Message, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109 - gRPC's deadline, sent to the server
         """The answers, as they come."""
-        call = self._now()(with_request_id(request), timeout=timeout, metadata=self._wire.metadata)
-        async for message in _answers(call, self._wire.address):
-            yield message
+        named, until = with_request_id(request), self._wire.until()
+        while True:
+            call = self._now()(named, timeout=timeout, metadata=self._wire.metadata)
+            try:
+                async for message in _answers(call, self._wire.address):
+                    yield message
+            except Busy as error:
+                # A server that recovers says so before the first answer.
+                await self._wire.outwait(error, until)
+            else:
+                return
 
 
 class DialogueCall(_Bound):

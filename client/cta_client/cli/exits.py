@@ -26,7 +26,7 @@ MEANINGS: Final[dict[Exit, str]] = {
     Exit.DONE: "done",
     Exit.REFUSED: "the server says no, or a file cannot be used; the error names reason, field and remedy",
     Exit.USAGE: "the command line is wrong",
-    Exit.NO_CONNECTION: "no server answers, or not in time; repeating is safe",
+    Exit.NO_CONNECTION: "no server answers, or not in time, or it is starting or stopping; repeating is safe",
     Exit.PERSON: "the loop stopped and waits for a person (escalated, or awaiting approval)",
     Exit.NOT_PROVED: "a canary did not pass, or a fix was rolled back; nothing was changed",
     Exit.HELD: "events are in the quarantine and --strict was given",

@@ -21,12 +21,19 @@ from cta_client.cli.exits import Exit
 from cta_client.cli.output import Output
 from cta_client.cli.words import span
 from cta_client.endpoint import DEFAULT_ADDRESS
-from cta_client.errors import ClientError, Refused, TimedOut, Unreachable
+from cta_client.errors import Busy, ClientError, Refused, TimedOut, Unreachable
 from cta_client.watches import Stale
 
 WATCH_PATIENCE_SECONDS: Final = 5.0
 """Silence after which `--watch` says that the picture is old: longer than the terminal UI's, because a line that says
 so and is wrong a second later only disturbs a log."""
+
+RECOVERY_SECONDS: Final = 10.0
+"""How long a verb waits for a server that recovers. A start takes a second, on a busy machine three, and as
+long again for a journal with much unfinished; who waits longer wants to know."""
+
+AWAY: Final = frozenset({"RECOVERING", "DRAINING"})
+"""Refusals of a server that has just come or is going: nothing was done, and repeating is safe."""
 
 _Asked = ParamSpec("_Asked")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -98,8 +105,14 @@ def verb(
         def run(server: str, token: str, tls: bool, tls_ca: Path | None, output: str, **asked: Any) -> None:
             out = Output(json=output == "json")
 
+            def waiting() -> None:
+                if not out.json:  # there stderr is for one line, the error
+                    out.note(f"  The server at {server} is starting: waiting up to {span(RECOVERY_SECONDS)} for it.")
+
             async def session() -> Exit | None:
-                async with connect(server, tls=tls, tls_ca=tls_ca, token=token) as client:
+                async with connect(
+                    server, tls=tls, tls_ca=tls_ca, token=token, patience=RECOVERY_SECONDS, waiting=waiting
+                ) as client:
                     return await work(Session(client, out), **asked)  # type: ignore[call-arg]
 
             click.get_current_context().exit(perform(session, out))
@@ -128,7 +141,8 @@ def perform(session: Callable[[], Awaitable[Exit | None]], out: Output) -> Exit:
         return asyncio.run(run()) or Exit.DONE
     except ClientError as error:
         complain(error, out)
-        return Exit.NO_CONNECTION if isinstance(error, Unreachable | TimedOut) else Exit.REFUSED
+        away = isinstance(error, Unreachable | TimedOut) or (isinstance(error, Busy) and error.reason in AWAY)
+        return Exit.NO_CONNECTION if away else Exit.REFUSED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
