@@ -33,7 +33,8 @@ HEAD = """\
   thing changed since you looked, and `--request-id` to be repeatable.
 - `--watch` goes on until Ctrl-C, over restarts of the server: it resumes where it was and says how old the picture is.
 - A server that is still starting is waited for, up to 10 s, and that is told on stderr (not with `-o json`).
-- A list of a stream that is not there, and of which nothing is left, exits 1 with STREAM_NOT_FOUND; `--watch` waits for it.
+- A list of a stream that is not there, and of which nothing is left, exits 1 with STREAM_NOT_FOUND; `--watch` waits for
+  it.
 
 ## Exit codes
 

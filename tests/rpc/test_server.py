@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from cta.v1 import event_service_pb2, stream_pb2, stream_service_pb2, system_service_pb2
 from cta_core.errors import InvalidInput
 from cta_server.config import load
+from cta_server.rpc.listening import check_listening
 from cta_server.rpc.server import SERVICES, build_server
 from helpers.api import Server, refused, serving
 
@@ -221,6 +222,16 @@ async def test_files_of_the_tls_settings_that_cannot_be_read_are_named(tmp_path:
         with pytest.raises(InvalidInput) as raised:
             build_server(server.runtime, load(None, {}, flags))
         assert raised.value.violations[0].field == "server.tls_key"
+
+
+def test_files_of_the_tls_settings_that_are_no_certificate_are_named(tmp_path: Path) -> None:
+    """What gRPC would tell as an address that cannot be had is told by the keys of the files."""
+    file = tmp_path / "file.pem"
+    file.write_text("no certificate")
+    made = load(None, {}, {"server.port": "0", "server.tls_cert": str(file), "server.tls_key": str(file)})
+    with pytest.raises(InvalidInput, match=r"server\.tls_key") as raised:
+        check_listening(made.settings.server)
+    assert [violation.field for violation in raised.value.violations] == ["server.tls_cert"]
 
 
 async def test_with_a_certificate_the_server_speaks_tls(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,7 @@ if find_spec("chdb") is not None:
     from cta_server.store.archive import SqliteArchive
     from cta_server.store.clickhouse import open_clickhouse
     from cta_server.store.clickhouse.schema import VERSION, migrate, version_of
-    from cta_server.store.errors import StoreClosed, StoreTooNew
+    from cta_server.store.errors import StoreClosed, StoreLocked, StoreTooNew
     from cta_server.store.relay import Relay
 
     def test_the_configuration_chooses_the_engine(tmp_path: Path) -> None:
@@ -64,6 +65,28 @@ if find_spec("chdb") is not None:
             ("e1", 1),
         ]
         again.close()
+
+    def test_a_folder_that_another_process_has_is_refused_in_words(
+        tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """The error names the process, and the engine, which would print its own stack, is not asked."""
+        with (tmp_path / "status").open("w") as status:
+            fcntl.flock(status, fcntl.LOCK_EX)
+            status.write("PID: 1\nStarted at: 2026-01-01 00:00:00\n")
+            status.flush()
+            with pytest.raises(StoreLocked, match="in use by process 1; stop it"):
+                open_engine(f"chdb://{tmp_path}")
+        assert capfd.readouterr().err == ""
+
+    def test_a_folder_that_cannot_be_made_is_refused_in_words(
+        tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """The error names the key and the folder; nothing is said of a network."""
+        (tmp_path / "file").write_text("no folder")
+        for place, told in ((tmp_path / "file", "it is no folder"), (Path("/proc/archive"), "No such file")):
+            with pytest.raises(InvalidInput, match=f"store.archive: the folder {place} cannot be made: {told}"):
+                open_engine(f"chdb://{place}")
+        assert capfd.readouterr().err == ""
 
     def test_tables_of_a_newer_release_are_refused(tmp_path: Path) -> None:
         """A version that this release does not know is left alone."""
