@@ -120,7 +120,7 @@ async def serve(configuration: Configuration, *, port_file: Path | None = None) 
     check_listening(configuration.settings.server)
     runtime = build_runtime(configuration)
     server = build_server(runtime, configuration)
-    stop = _Stop()
+    stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.ask)
@@ -142,7 +142,7 @@ async def serve(configuration: Configuration, *, port_file: Path | None = None) 
         await runtime.stop()
 
 
-class _Stop:
+class Stop:
     """What signals ask for: to stop in order, and when they insist, at once."""
 
     def __init__(self) -> None:
