@@ -64,8 +64,9 @@ docs: setup  ## the generated parts of docs/ anew from the code
 docs-check: setup
 	@for tool in tools/*docs.py; do $(BIN)/python $$tool --check || exit 1; done
 
-bench: setup  ## the loop's and the gate's figures, as ratios within one run
+bench: setup $(VENV)/.ready-chdb  ## the loop's and the gate's figures, as ratios within one run, and the search of 100,000 signatures
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.memory --parts search
 
 bench-drift: setup  ## the open set of drift cases, where it is there, and the generated ones
 	@$(BIN)/python -m benchmarks.drift
