@@ -29,7 +29,7 @@ SECRETS = (
     re.compile(r"https?://[\w.-]+/simple\b"),
     # Hosts in parts, so that this file names none itself.
     re.compile("|".join((r"files\.python" + r"hosted\.", r"py" + r"pi\.org/(?:simple|packages)"))),
-    re.compile("registry" + r"\.(?:npm" + "js|yarn" + "pkg)"),
+    re.compile("regis" + r"try\.(?:npm" + "js|yarn" + "pkg)"),
     re.compile(r'"resolved"\s*:\s*"https?:'),
     re.compile(r"--(?:extra-)?index-url[ =]\S+://"),
 )
@@ -149,11 +149,11 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     [
         "/" + "work/main/x",
         " /home/ada/x",
-        "https://index.example/simple",
-        "registry." + "npmjs",
+        "https://index.example/" + "simple",
+        "regis" + "try." + "npm" + "js",
         "https://py" + "pi.org/packages",
-        '"resolved": "https://x"',
-        "--index-url https://x",
+        '"resol' + 'ved": "https://x"',
+        "--index-" + "url https://x",
     ],
 )
 def test_the_search_finds_what_it_is_for(text: str) -> None:

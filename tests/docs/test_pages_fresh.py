@@ -26,7 +26,7 @@ from cta_core.stream import CanaryPolicy
 from cta_server.config import config_reference
 from cta_server.config import load as load_config
 from cta_server.rpc.admission import GROUPS
-from helpers.pages import DOCS, PAGES, blocks, commands
+from helpers.pages import DOCS, PAGES, Block, blocks, commands
 from helpers.server import ROOT, environment
 
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]+)?\)")
@@ -169,16 +169,26 @@ def test_links_resolve(path: Path) -> None:
         assert not anchor or anchor[1:] in anchors(found), f"{path.name}: {target}{anchor}"
 
 
+def trouble_of(block: Block) -> str:
+    """Why a block is not what its language says; empty if it is."""
+    try:
+        match block.language:
+            case "toml":
+                tomllib.loads(block.text)
+            case "json":
+                json.loads(block.text)
+            case "python":
+                compile(block.text, f"{block.page}:{block.line}", "exec")
+    except (ValueError, SyntaxError) as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_blocks_are_what_they_say(path: Path) -> None:
     """A block of TOML configures a server, one of JSON is JSON, and one of Python compiles."""
-    for block in blocks(path):
-        if block.language == "toml":
-            tomllib.loads(block.text)
-        elif block.language == "json":
-            json.loads(block.text)
-        elif block.language == "python":
-            compile(block.text, f"{block.page}:{block.line}", "exec")
+    troubles = [f"{block.page}:{block.line}: {trouble}" for block in blocks(path) if (trouble := trouble_of(block))]
+    assert troubles == []
 
 
 def test_toml_blocks_configure_a_server(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.pages import DOCS, PAGES, Shell, blocks
+from helpers.pages import DOCS, PAGES, Shell, blocks, commands
 
 SCHEMA = (
     """{"type": "object", "required": ["id", "amount", "currency"], "properties": {"amount": {"type": "number"}}}"""
@@ -27,3 +27,5 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
                 shell.follow(block)
         for block in blocks(page):
             shell.follow(block)
+        told = [command for block in blocks(page) if block.mark == "run" for command in commands(block.text)]
+        assert 0 < len(told) <= shell.ran

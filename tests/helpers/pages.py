@@ -69,6 +69,8 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.address = DEFAULT
+        self.ran = 0
+        """Commands that did what their page says."""
         self.written = ""
         """Of the commands since the last `shows`."""
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -102,6 +104,7 @@ class Shell:
         elif kind == "run":
             for command in commands(block.text):
                 self.run(command, f"{block.page}:{block.line}")
+                self.ran += 1
 
     def run(self, command: str, where: str) -> None:
         """Runs one command and compares its exit code."""

@@ -346,8 +346,10 @@ async def test_a_caller_that_goes_stops_its_canary(api: Api) -> None:
     async with offering(api, stream_id, "w") as worker:
         run = await canary(api, stream_id)
         await worker.task()
+        assert not worker.cancelled
         run.call.cancel()
         await until(lambda: worker.cancelled)
+        assert len(worker.cancelled) == 1
 
 
 async def test_the_kill_switch_stops_a_canary_in_a_worker(api: Api, server: Server) -> None:

@@ -343,7 +343,7 @@ def test_faults_compose() -> None:
         (FaultSpec(kind="null_words", path="/amount"), "path", "null now and then"),
         (FaultSpec(kind="unwrap"), "path", "choose another kind"),
         (FaultSpec(kind="tool_ambiguity", parameters={"part": 0}), "parameters.part", "above 0"),
-        (FaultSpec(kind="currency_mix", parameters={"currency": "XXX"}), "parameters.currency", "one of CHF, EUR"),
+        (FaultSpec(kind="currency_mix", parameters={"currency": "ZZZ"}), "parameters.currency", "one of CHF, EUR"),
         (FaultSpec(kind="currency_mix", parameters={"by": "/id"}), "parameters.by", "/currency"),
         (FaultSpec(kind="rename", share=1.5), "share", "between 0 and 1"),
         (FaultSpec(kind="rename", share=float("nan")), "share", "between 0 and 1"),

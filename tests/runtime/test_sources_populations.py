@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from itertools import islice
 from statistics import mean, median
 
@@ -51,7 +52,8 @@ def test_events_are_not_shared(population: Population) -> None:
 def test_the_payments_consumer_takes_every_payment() -> None:
     """Healthy payments pass Intake, Retriever and Auditor."""
     for event in first(POPULATIONS["payments"], 5000):
-        auditor(retriever(intake(event)))
+        paid = auditor(retriever(intake(event)))
+        assert Decimal(paid["fee"]) + Decimal(paid["net"]) == Decimal(str(event["amount"]))
 
 
 def test_payments_have_the_shape_of_payments() -> None:

@@ -264,9 +264,11 @@ async def test_a_killed_server_leaves_no_worker(tmp_path: Path) -> None:
     )
     while not _words(pids):  # noqa: ASYNC110 - another process brings it about
         await asyncio.sleep(0.01)
+    worker = int(_words(pids)[0])
+    assert not _gone(worker)
     process.kill()
     await process.wait()
-    while not _gone(int(_words(pids)[0])):  # noqa: ASYNC110
+    while not _gone(worker):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

@@ -82,6 +82,8 @@ async def test_a_room_without_a_server_waits_and_says_so(tmp_path: Path) -> None
         server = start_server(tmp_path / "server", port=port)
         try:
             await until(lambda: app.model.live)
+            await until(lambda: "no server" not in screen_text(pilot))
+            assert app.model.live
         finally:
             close(server)
 

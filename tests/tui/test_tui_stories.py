@@ -153,7 +153,9 @@ async def test_a_person_brings_a_fix_by_hand(server: LiveServer, stage: Stage, t
         await pilot.press("a")
         await pilot.pause()
         await pilot.press("y")
-        await stage.incident(INCIDENT_STATE_RESOLVED)
+        incident = await stage.incident(INCIDENT_STATE_RESOLVED)
+        found = await stage.client.adapters.GetAdapter(GetAdapterRequest(adapter_id=incident.adapter_id))
+        assert found.adapter.state == ADAPTER_STATE_ACTIVE
 
 
 async def test_a_person_redrives_after_hearing_what_would_pass(

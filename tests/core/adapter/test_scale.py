@@ -71,7 +71,7 @@ def test_converts(step: AnyStep, value: Any, expected: Any) -> None:
         ({"v": 1999, "currency": "EUR"}, 19.99),
         ({"v": 1999, "currency": "JPY"}, 1999),
         ({"v": 5000, "currency": None}, 5),
-        ({"v": None, "currency": "XXX"}, None),
+        ({"v": None, "currency": "ZZZ"}, None),
     ],
 )
 def test_the_label_chooses_the_unit(event: dict[str, Any], expected: Any) -> None:
