@@ -93,6 +93,7 @@ def fill(archive: Archive, vectors: np.ndarray[tuple[int, int], np.dtype[np.floa
             engine.insert("signatures", COLUMNS, rows)
             rows = []
     engine.insert("signatures", COLUMNS, rows)
+    engine.change("OPTIMIZE TABLE signatures FINAL")  # as it does by itself within minutes
 
 
 def archive_costs(events: int) -> Iterator[Figure]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import array
+import math
+import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from cta_core.canary import Canary, CanaryFailure
 from cta_core.diagnosis.report import Cause, Decision, Evidence, Reading, Report, Severity
 from cta_core.memory import SignatureRecord
 from cta_core.run import Run, TraceEvent, TraceKind
+from cta_core.signature import likeness
 from cta_core.stream import CanaryPolicy
 from cta_core.verdict import Tally, judge
 from cta_server.runtime.ports import Archive, StoredReport
@@ -322,3 +327,47 @@ def test_like_signatures_are_found_most_alike_first(archive: Archive) -> None:
     assert [one.signature.signature_id for one in found] == ["sig_3", "sig_2"]
     assert archive.similar_signatures((), limit=3) == []
     assert archive.similar_signatures((1.0, 0.0), limit=0) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_most_alike_of_many_are_those_of_an_exact_comparison(archive: Archive, seed: int) -> None:
+    """Whatever was counted, retired, deleted or given another look, and however many look the same."""
+    chance = random.Random(seed)
+    wanted = unit(chance.gauss(0.0, 1.0) for _ in range(16))
+    shared = unit(each + chance.gauss(0.0, 0.05) for each in wanted)
+
+    def some() -> tuple[float, ...]:
+        if chance.random() < 0.3:
+            return shared
+        return unit(each + chance.gauss(0.0, chance.choice((0.01, 0.1, 1.0))) for each in wanted)
+
+    kept: dict[str, tuple[float, ...]] = {}
+    for number in range(90):
+        name = f"sig_{chance.randrange(60):02d}"
+        done = chance.random()
+        if done < 0.1 and name in kept:
+            archive.delete_signature(name)
+            del kept[name]
+            continue
+        retired = done > 0.85
+        look = kept[name] if name in kept and done < 0.6 else some()
+        if number % 30 == 29:
+            look = chance.choice(((), (0.0,) * 16, look[:8]))
+        archive.put_signature(signature(name, embedding=look, retired=retired))
+        kept[name] = () if retired else look
+    there = {name: look for name, look in kept.items() if len(look) == len(wanted) and any(look)}
+    exact = sorted(((likeness(look, wanted), name) for name, look in there.items()), reverse=True)
+    for limit in (1, 3, 12, 100):
+        found = [one.signature.signature_id for one in archive.similar_signatures(wanted, limit=limit)]
+        assert len(found) == len(set(found)) == min(limit, len(exact))
+        bound = exact[len(found) - 1][0]
+        assert [likeness(there[name], wanted) for name in found] == pytest.approx([each for each, _ in exact[:limit]])
+        clear = [name for each, name in exact if each > bound + 1e-6]
+        assert set(clear) <= set(found)
+
+
+def unit(numbers: Iterable[float]) -> tuple[float, ...]:
+    """A unit vector in single precision, as it is kept."""
+    given = list(numbers)
+    length = math.sqrt(sum(number * number for number in given))
+    return tuple(array.array("f", [number / length for number in given]))

@@ -37,16 +37,18 @@ def test_the_scan_finds_what_the_cosine_says_through_every_change() -> None:
 
 
 def test_only_vectors_of_one_length_are_alike() -> None:
-    """An empty vector, one of another length and nothing at all are like nothing."""
+    """An empty vector and one without a direction are like nothing, and one of another length only like its own."""
     nearest = Nearest([("a", pack([1.0, 0.0]))])
     nearest.put("b", pack([1.0, 0.0, 0.0]))
     nearest.put("c", b"")
+    nearest.put("d", pack([0.0, 0.0]))
     assert nearest.find([1.0, 0.0], 5) == [("a", 1.0)]
-    assert nearest.find([1.0, 0.0, 0.0], 5) == nearest.find([0.0, 0.0], 5) == []
+    assert nearest.find([1.0, 0.0, 0.0], 5) == [("b", 1.0)]
+    assert nearest.find([1.0], 5) == nearest.find([0.0, 0.0], 5) == []
     nearest.put("a", b"")
     assert nearest.find([1.0, 0.0], 5) == Nearest().find([1.0, 0.0], 5) == []
     nearest.put("d", pack([0.0, 1.0, 0.0]))
-    assert nearest.find([0.0, 2.0, 0.0], 5) == [("d", 1.0)]
+    assert nearest.find([0.0, 2.0, 0.0], 1) == [("d", 1.0)]
 
 
 def test_a_packed_vector_comes_back() -> None:

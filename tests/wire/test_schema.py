@@ -69,8 +69,8 @@ def unit(numbers: Sequence[float]) -> tuple[float, ...]:
     return tuple(array.array("f", [number / length for number in numbers]))
 
 
-def test_a_search_by_coarse_vectors_finds_what_an_exact_one_does(url: str, engine: Engine) -> None:
-    """The nearest of many that lie close together come first, those kept by the second release's tables included."""
+def test_a_search_by_rounded_vectors_finds_what_an_exact_one_does(url: str, engine: Engine) -> None:
+    """The nearest of many that lie close together come first, those that older tables kept included."""
     migrate(engine, version=2)
     chance = random.Random(7)
     wanted = unit([chance.gauss(0, 1) for _ in range(128)])
@@ -83,9 +83,11 @@ def test_a_search_by_coarse_vectors_finds_what_an_exact_one_does(url: str, engin
         record = SignatureRecord(signature_id=key, fingerprint="sig1:a", stream_id="orders", program=program)
         body = msgspec.json.encode(record).decode()
         rows.append([key, "orders", "sig1:a", 0, 0, list(vector), body, version, 0])
-    ClickHouseArchive(engine).arrive("signatures", rows[::3], "former")
+    ClickHouseArchive(engine).arrive("signatures", rows[::3], "before there were any")
+    migrate(engine, version=3)
+    ClickHouseArchive(engine).arrive("signatures", rows[1::3], "beside coarse ones")
     archive = open_clickhouse(url)
-    archive.arrive("signatures", [row for number, row in enumerate(rows) if number % 3], "later")
+    archive.arrive("signatures", rows[2::3], "now")
     exact = sorted(ids, key=lambda key: -likeness(ids[key], wanted))
     for limit in (1, 12, 100):
         found = [each.signature.signature_id for each in archive.similar_signatures(wanted, limit=limit)]

@@ -19,25 +19,50 @@ FIRST: Final = 256
 
 
 class Nearest:
-    """Vectors by id. Not safe for several threads at once: its owner takes turns."""
+    """Vectors by id, a matrix for each length. Not safe for several threads at once: its owner takes turns."""
 
     def __init__(self, entries: Iterable[tuple[str, bytes]] = ()) -> None:
-        self._rows: dict[str, int] = {}
-        self._ids: list[str] = []
-        self._free: list[int] = []
-        self._matrix: Vector = np.zeros((0, 0), dtype=np.float32)
+        self._matrices: dict[int, _Matrix] = {}
+        self._lengths: dict[str, int] = {}
         for name, packed in entries:
             self.put(name, packed)
 
     def put(self, name: str, packed: bytes) -> None:
-        """Adds or replaces a vector, packed as float32; an empty one, or one of another length, is like nothing."""
-        vector = np.frombuffer(packed, dtype="<f4")
-        if not self._rows and vector.size:
-            self._ids, self._free = [], []
-            self._matrix = np.zeros((FIRST, vector.size), dtype=np.float32)
-        if not vector.size or vector.size != self._matrix.shape[1]:
+        """Adds or replaces a vector, packed as float32; one without numbers or without a direction is like nothing."""
+        vector: Vector = np.frombuffer(packed, dtype=np.dtype(np.float32).newbyteorder("<"))
+        norm = float(np.linalg.norm(vector))
+        if not norm or self._lengths.get(name, vector.size) != vector.size:
             self.drop(name)
-            return
+        if norm:
+            self._lengths[name] = vector.size
+            self._matrices.setdefault(vector.size, _Matrix(vector.size)).put(name, vector / np.float32(norm))
+
+    def drop(self, name: str) -> None:
+        """Forgets a vector; nothing happens where there is none."""
+        length = self._lengths.pop(name, None)
+        if length is not None:
+            self._matrices[length].drop(name)
+
+    def find(self, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        """The ids with the greatest cosine, of vectors as long as this one, greatest first; of equals the newest id."""
+        wanted = np.asarray(vector, dtype=np.float32)
+        norm = float(np.linalg.norm(wanted))
+        matrix = self._matrices.get(wanted.size)
+        if matrix is None or limit < 1 or not norm:
+            return []
+        return matrix.find(wanted / np.float32(norm), limit)
+
+
+class _Matrix:
+    """Unit vectors of one length, a row each."""
+
+    def __init__(self, length: int) -> None:
+        self._rows: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._free: list[int] = []
+        self._matrix: Vector = np.zeros((FIRST, length), dtype=np.float32)
+
+    def put(self, name: str, vector: Vector) -> None:
         row = self._rows.get(name)
         if row is None:
             row = self._free.pop() if self._free else len(self._ids)
@@ -47,24 +72,18 @@ class Nearest:
             self._ids[row] = name
         if row >= len(self._matrix):
             self._matrix = np.concatenate((self._matrix, np.zeros_like(self._matrix)))
-        length = float(np.linalg.norm(vector))
-        self._matrix[row] = vector / length if length else vector
+        self._matrix[row] = vector
 
     def drop(self, name: str) -> None:
-        """Forgets a vector; nothing happens where there is none."""
-        row = self._rows.pop(name, None)
-        if row is not None:
-            self._matrix[row] = 0.0
-            self._ids[row] = ""
-            self._free.append(row)
+        row = self._rows.pop(name)
+        self._matrix[row] = 0.0
+        self._ids[row] = ""
+        self._free.append(row)
 
-    def find(self, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
-        """The ids with the greatest cosine, greatest first; among equals the newest id first."""
-        wanted = np.asarray(vector, dtype=np.float32)
-        length = float(np.linalg.norm(wanted))
-        if not self._rows or limit < 1 or not length or wanted.shape != self._matrix.shape[1:]:
+    def find(self, wanted: Vector, limit: int) -> list[tuple[str, float]]:
+        if not self._rows:
             return []
-        scores = self._matrix[: len(self._ids)] @ (wanted / length)
+        scores = self._matrix[: len(self._ids)] @ wanted
         # Rows that were freed score 0 and are left out by name; a few more than wanted are looked at for them.
         most = min(limit + len(self._free), len(self._ids))
         least = np.partition(scores, len(scores) - most)[len(scores) - most]

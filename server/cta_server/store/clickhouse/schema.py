@@ -15,6 +15,10 @@ from cta_server.store.errors import StoreTooNew, StoreUnavailable
 _TOKENS: Final = f"SETTINGS non_replicated_deduplication_window = {WINDOW}"
 _NEWEST: Final = "ENGINE = ReplacingMergeTree(version, deleted)"
 
+_GREATEST: Final = "arrayMax(y -> abs(y), embedding)"
+_LEAST: Final = "1e-30"
+"""In place of the zero by which a vector without a direction would be divided."""
+
 
 class Step:
     """One step of the schema: what it brings, and the statements, each of which can be repeated."""
@@ -61,10 +65,26 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
     Step(
         "signatures.coarse: embeddings in a quarter of the bytes, for the first look of a search",
-        # A search is bound by the bytes that it reads: 100,000 vectors took 11 ms so, 19 ms in single precision.
+        # The next step has something better in its place: for the rows that are there it need not be computed.
         """ALTER TABLE signatures ADD COLUMN IF NOT EXISTS coarse Array(Int8) MATERIALIZED
             arrayMap(x -> toInt8(round(127 * x)), L2Normalize(embedding)) CODEC(NONE)""",
-        "ALTER TABLE signatures MATERIALIZE COLUMN coarse SETTINGS mutations_sync = 1",
+    ),
+    Step(
+        "signatures.rounded in place of coarse: embeddings in as many bytes, four times as exact",
+        # A search is bound by what it reads. Each vector is rounded by its own greatest number, so that the search need
+        # read few exact ones; what is never found has none, and is passed over without another column.
+        "ALTER TABLE signatures DROP COLUMN IF EXISTS coarse",
+        f"""ALTER TABLE signatures ADD COLUMN IF NOT EXISTS rounding Float32 MATERIALIZED
+            {_GREATEST} / 127 / greatest(L2Norm(embedding), {_LEAST}) CODEC(NONE)""",
+        f"""ALTER TABLE signatures ADD COLUMN IF NOT EXISTS rounded Array(Int8) MATERIALIZED
+            if(retired OR deleted OR L2Norm(embedding) = 0, [],
+                arrayMap(x -> toInt8(round(127 * x / greatest({_GREATEST}, {_LEAST}))), embedding)) CODEC(NONE)""",
+        "ALTER TABLE signatures MATERIALIZE COLUMN rounding SETTINGS mutations_sync = 1",
+        "ALTER TABLE signatures MATERIALIZE COLUMN rounded SETTINGS mutations_sync = 1",
+        # Each part costs every query a fifth of a millisecond, and versions that are no longer the newest cost more:
+        # all parts become one when they have lain for five minutes. 100,000 signatures take a second for that.
+        """ALTER TABLE signatures MODIFY SETTING min_age_to_force_merge_seconds = 300,
+            min_age_to_force_merge_on_partition_only = 1""",
     ),
 )
 

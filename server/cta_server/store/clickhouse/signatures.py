@@ -1,8 +1,7 @@
-"""Signatures on ClickHouse, found by exact fingerprint or by cosine over their embeddings, an exact scan."""
+"""Signatures on ClickHouse, found by exact fingerprint or by the cosine of their embeddings."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import msgspec
 from cta_core.memory import SignatureRecord
 from cta_server.runtime.ports import Similar
 from cta_server.store.clickhouse.part import Part
+from cta_server.store.clickhouse.search import nearest
 
 COLUMNS: Final = {
     "signature_id": "String",
@@ -23,19 +23,6 @@ COLUMNS: Final = {
     "version": "UInt64",
     "deleted": "UInt8",
 }
-
-SPARE: Final = 5
-"""Ids looked at beyond those wanted, for versions that are no longer the newest."""
-
-MARGIN: Final = 0.02
-"""What a coarse likeness may be off. Each of two vectors is rounded by at most 1/254 a number, with a deviation of
-0.0023; over unit vectors their product deviates by 0.0032, so this is six deviations."""
-
-MOST: Final = 64
-"""Times the wanted ids that are looked at for the sake of the margin. Where still more are alike within it, as where a
-thousand streams share one change, any of them serves."""
-
-_LIKENESS: Final = "1 - cosineDistance(embedding, {wanted:Array(Float32)})"
 
 
 class Signatures(Part):
@@ -66,39 +53,10 @@ class Signatures(Part):
 
     def similar_signatures(self, embedding: Sequence[float], *, limit: int) -> list[Similar]:
         """Not retired, most alike first, among equals the newest id first; those without an embedding are left out."""
-        if not embedding or limit < 1:
-            return []
-        wide = 2 * limit + SPARE
-        coarse = _coarse(embedding)
-        while True:
-            # The ids first, by coarse vectors and over every version that is there: FINAL over all of them costs twice
-            # the scan. Exact vectors of the newest versions of those few decide.
-            rows = self._engine.rows(
-                "SELECT signature_id, dotProduct(coarse, {coarse:Array(Int8)}) AS near FROM signatures "
-                "WHERE length(coarse) = {length:UInt64} AND retired = 0 "
-                "ORDER BY near DESC, signature_id DESC LIMIT {limit:UInt64}",
-                {"coarse": coarse, "length": len(coarse), "limit": wide},
-            )
-            found = self._engine.rows(
-                f"SELECT body, embedding, {_LIKENESS} AS likeness FROM signatures FINAL "  # noqa: S608 - names of ours
-                "WHERE signature_id IN {ids:Array(String)} AND length(embedding) = {length:UInt64} AND retired = 0 "
-                "ORDER BY likeness DESC, signature_id DESC LIMIT {limit:UInt64}",
-                {
-                    "ids": list({str(row[0]) for row in rows}),
-                    "wanted": list(embedding),
-                    "length": len(embedding),
-                    "limit": limit,
-                },
-            )
-            # A version that is gone, or a likeness that was rounded down, may have left a nearer one beyond the last.
-            short = len(found) < limit
-            near = not short and float(found[-1][2]) < float(rows[-1][1]) / 127**2 + MARGIN
-            if len(rows) < wide or not (short or (near and wide < MOST * limit)):
-                return [
-                    Similar(signature=_record(body, vector), likeness=float(likeness))
-                    for body, vector, likeness in found
-                ]
-            wide *= 4
+        return [
+            Similar(signature=_record(hit.body, hit.embedding), likeness=hit.likeness)
+            for hit in nearest(self._engine, embedding, limit)
+        ]
 
     def list_signatures(self, *, stream_id: str = "", before: str = "", limit: int = 50) -> list[SignatureRecord]:
         """By id, descending."""
@@ -144,9 +102,3 @@ class Signatures(Part):
 def _record(body: str, embedding: Sequence[float]) -> SignatureRecord:
     record = msgspec.json.decode(body, type=SignatureRecord)
     return msgspec.structs.replace(record, embedding=tuple(map(float, embedding)))
-
-
-def _coarse(embedding: Sequence[float]) -> list[int]:
-    """The vector as the column `coarse` has it."""
-    length = math.sqrt(sum(value * value for value in embedding))
-    return [round(127 * value / length) for value in embedding] if length else [0] * len(embedding)

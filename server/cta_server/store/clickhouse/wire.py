@@ -34,6 +34,10 @@ IDLE_SECONDS: Final = 2.0
 """How long an idle connection is kept. Servers hang up after 3 s (as many are configured) or 10 s, and a statement that
 meets a connection just hung up cannot be repeated safely."""
 
+CACHE_BYTES: Final = 128 << 20
+"""Room of the embedded engine for blocks that a search keeps: half of it is safe from being displaced, and 100,000
+signatures take 18 MB of that."""
+
 
 class Wire(Protocol):
     """An open connection; calls block, and may come from any thread."""
@@ -84,7 +88,9 @@ class Embedded:
             raise StoreLocked(folder, holder)
         self._turn = threading.Lock()
         try:
-            self._client: Any = _library().get_client(interface="chdb", path=str(folder))
+            self._client: Any = _library().get_client(
+                interface="chdb", path=f"{folder}?uncompressed_cache_size={CACHE_BYTES}"
+            )
         except exceptions.Error as error:
             # Another process was quicker; the engine tells the reason on standard error only.
             holder = _holder(folder / "status")
