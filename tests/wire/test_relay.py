@@ -401,10 +401,13 @@ def test_a_defect_does_not_end_the_drainer(tmp_path: Path, url: str) -> None:
 def test_closing_twice_is_closing_once(tmp_path: Path, url: str) -> None:
     """The second call does nothing; the file is free for another."""
     with_server = relay(tmp_path, url)
+    with_server.append_events("orders", events(3))
     with_server.close()
     with_server.close()
     with_server.history.close()
-    open_alone(tmp_path / "archive.db").close()
+    alone = open_alone(tmp_path / "archive.db")
+    assert len(alone.recent_events("orders", limit=9)) == 3
+    alone.close()
 
 
 def test_what_is_spooled_shows_in_the_file(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from cta_core.adapter.steps import AnyStep, EnumMap
 
 TYPES: Final = ("string", "integer", "number", "boolean", "null", "object", "array")
 
+BEST: Final = frozenset({Test.PRESENT, Test.ABSENT})
+"""Tests that make others needless."""
+
 LABELS: Final = 64
 """Labels listed in a guard; longer maps are told apart by their fields or not at all."""
 
@@ -27,16 +30,12 @@ def guard_for(
         return ()
     guard: dict[Test, Condition] = {}
     for condition in _conditions(steps):
-        if condition.test in guard:
+        # Presence and absence say it best, and are asked first; a type or a label counts only where they say nothing.
+        if condition.test in guard or (condition.test not in BEST and not BEST.isdisjoint(guard)):
             continue
         holds = compile_guard((condition,))
-        if all(holds(event) for event in changed) and not any(holds(event) for event in healthy):
+        if all(map(holds, changed)) and not any(map(holds, healthy)):
             guard[condition.test] = condition
-    # Presence and absence say it best; a type or a label is asked only where they say nothing.
-    for stronger in (Test.PRESENT, Test.ABSENT):
-        if stronger in guard:
-            guard.pop(Test.TYPE, None)
-            guard.pop(Test.EQUALS, None)
     return tuple(guard.values())
 
 

@@ -29,13 +29,12 @@ class Nearest:
 
     def put(self, name: str, packed: bytes) -> None:
         """Adds or replaces a vector, packed as float32; one without numbers or without a direction is like nothing."""
-        vector: Vector = np.frombuffer(packed, dtype=np.dtype(np.float32).newbyteorder("<"))
-        norm = float(np.linalg.norm(vector))
-        if not norm or self._lengths.get(name, vector.size) != vector.size:
+        vector = unit(np.frombuffer(packed, dtype=np.dtype(np.float32).newbyteorder("<")))
+        if vector is None or self._lengths.get(name, vector.size) != vector.size:
             self.drop(name)
-        if norm:
+        if vector is not None:
             self._lengths[name] = vector.size
-            self._matrices.setdefault(vector.size, _Matrix(vector.size)).put(name, vector / np.float32(norm))
+            self._matrices.setdefault(vector.size, _Matrix(vector.size)).put(name, vector)
 
     def drop(self, name: str) -> None:
         """Forgets a vector; nothing happens where there is none."""
@@ -45,12 +44,11 @@ class Nearest:
 
     def find(self, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
         """The ids with the greatest cosine, of vectors as long as this one, greatest first; of equals the newest id."""
-        wanted = np.asarray(vector, dtype=np.float32)
-        norm = float(np.linalg.norm(wanted))
-        matrix = self._matrices.get(wanted.size)
-        if matrix is None or limit < 1 or not norm:
+        wanted = unit(np.asarray(vector, dtype=np.float32))
+        matrix = self._matrices.get(len(vector))
+        if matrix is None or wanted is None or limit < 1:
             return []
-        return matrix.find(wanted / np.float32(norm), limit)
+        return matrix.find(wanted, limit)
 
 
 class _Matrix:
@@ -91,6 +89,12 @@ class _Matrix:
         chosen = np.nonzero(scores >= least)[0]
         ranked = sorted(((float(scores[row]), self._ids[row]) for row in chosen if self._ids[row]), reverse=True)
         return [(name, max(-1.0, min(1.0, score))) for score, name in ranked[:limit]]
+
+
+def unit(vector: Vector) -> Vector | None:
+    """The vector with length 1, None for one that has no direction."""
+    length = float(np.linalg.norm(vector))
+    return vector / np.float32(length) if length else None
 
 
 def pack(vector: Sequence[float]) -> bytes:

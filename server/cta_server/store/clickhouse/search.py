@@ -11,20 +11,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from cta_server.store.clickhouse.engine import Engine
-
-Vector: TypeAlias = NDArray[np.float32]
+from cta_server.store.nearest import Vector, unit
 
 WINDOW: Final = 64
 """Rows that the first read brings beyond eight for each signature wanted: room for those within the error of the last
-one, and for older versions. Where still more look alike, any of them serves; where the answer is short, it is read
-again, wider."""
+one, and for older versions. Where still more look alike, any of them serves; where older versions left the answer
+short or too far, it is read again, wider."""
 
 DEVIATIONS: Final = 6.0 / math.sqrt(12.0)
 """How far a likeness may be off, in roundings of its vector: six deviations. A number is off by half a rounding or
@@ -82,7 +80,7 @@ def nearest(engine: Engine, embedding: Sequence[float], limit: int) -> list[Hit]
 
     Those without an embedding, or with one of another length, are left out. Raises `StoreError`.
     """
-    wanted = _unit(np.asarray(embedding, dtype=np.float32))
+    wanted = unit(np.asarray(embedding, dtype=np.float32))
     if wanted is None or limit < 1:
         return []
     window = WINDOW + 8 * limit
@@ -93,7 +91,8 @@ def nearest(engine: Engine, embedding: Sequence[float], limit: int) -> list[Hit]
         hits = _exact(engine, wanted, few)
         if not settled(hits, limit, looks, few):
             hits = _exact(engine, wanted, looks)
-        if len(hits) >= limit or len(rows) < window:
+        # Those beyond the window are no nearer than its last row.
+        if len(rows) < window or (len(hits) >= limit and hits[limit - 1].likeness >= looks[-1].least):
             return hits[:limit]
         window *= 4
 
@@ -143,14 +142,8 @@ def _exact(engine: Engine, wanted: Vector, looks: Sequence[Look]) -> list[Hit]:
             newest[row[0]] = row
     hits: list[Hit] = []
     for signature_id, _version, gone, body, embedding in newest.values():
-        vector = None if gone or len(embedding) != len(wanted) else _unit(np.asarray(embedding, dtype=np.float32))
+        vector = None if gone or len(embedding) != len(wanted) else unit(np.asarray(embedding, dtype=np.float32))
         if vector is not None:
             likeness = max(-1.0, min(1.0, float(vector @ wanted)))
             hits.append(Hit(signature_id=signature_id, body=body, embedding=embedding, likeness=likeness))
     return sorted(hits, key=lambda hit: (hit.likeness, hit.signature_id), reverse=True)
-
-
-def _unit(vector: Vector) -> Vector | None:
-    """The vector with length 1, None for one that has no direction."""
-    length = float(np.linalg.norm(vector))
-    return vector / np.float32(length) if length else None
