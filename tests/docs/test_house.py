@@ -16,8 +16,6 @@ LONGEST = 500
 
 LONG = {
     "core/cta_core/diagnosis/lexicon.py": "words and their groups: data, which one place holds best",
-    "tests/driftgen/changes.py": "a catalogue of generated drifts, a function each, read one at a time",
-    "tests/driftgen/populations.py": "a catalogue of populations, field by field, read one at a time",
 }
 """Longer modules, each with its reason."""
 

@@ -22,22 +22,22 @@ from cta_core.diagnosis.verify import try_out
 from cta_core.look import Look, Trait
 from cta_core.profile import Profile
 from cta_core.rebind import rebind, traits_for
-from driftgen import changes
 from driftgen.cases import Case, Outcome, judge, make_case
+from driftgen.changes import rename, shapes, values
 from driftgen.populations import DOMAINS, Population, population, world_of
 
 Event = dict[str, Any]
 
 MAKERS = (
-    changes.renamed,
-    changes.camel,
-    changes.nested,
-    changes.as_text,
-    changes.cents_named,
-    changes.unit_named,
-    changes.time_form,
-    changes.wrapped,
-    changes.label_case,
+    shapes.renamed,
+    shapes.camel,
+    shapes.nested,
+    values.as_text,
+    values.cents_named,
+    values.unit_named,
+    values.time_form,
+    shapes.wrapped,
+    values.label_case,
 )
 """Changes whose fixes say how values are written, so that they carry over to other streams."""
 
@@ -143,7 +143,7 @@ def look_alike(seed: int) -> Case:
 
     def unit(event: Event) -> None:
         event[field] = round(event[field] * factor, 4) if factor < 10 else round(event[field] * factor)
-        changes.rename(event, field, alias)
+        rename(event, field, alias)
 
     def other_meaning(event: Event) -> None:
         kept = event.pop(field)
@@ -172,7 +172,7 @@ def twin(seed: int) -> Case:
 
     def cents(event: Event) -> None:
         event[field] = round(event[field] * 100)
-        changes.rename(event, field, alias)
+        rename(event, field, alias)
 
     return _case(f"twin-{seed}-{stream.domain}-{alias}", rng, stream, cents, "heal")
 
